@@ -1,0 +1,363 @@
+"""Judge a snapshot: one pass over the guests, then every control once.
+
+Pure: the result depends on the snapshot and the settings alone.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from posture.assess.accepted import Acceptances
+from posture.assess.score import score
+from posture.assess.types import (
+    AffectedObjects,
+    Assessment,
+    AuthorityVerdict,
+    Finding,
+    GuestNumbers,
+    Observed,
+)
+from posture.controls.registry import (
+    SAMPLE_SIZE,
+    Affected,
+    Control,
+    Outcome,
+    Tally,
+    TallyContext,
+    Verdict,
+    catalogue,
+    tallies,
+)
+from posture.errors import EvidenceError, UnknownValueError
+from posture.settings import Settings, Severity
+from posture.snapshot.folder import gzip_writer, private_file
+from posture.snapshot.guests import Guest, guests
+from posture.snapshot.types import Fact, Gap, GapReason, Rows, Snapshot
+
+log = logging.getLogger("posture.assess")
+
+_UNSEEN_SEVERITY = Severity.INFO
+
+
+def evaluate(
+    snapshot: Snapshot,
+    settings: Settings,
+    *,
+    affected: Path | None = None,
+    controls: tuple[Control, ...] | None = None,
+) -> Assessment:
+    """Judge a snapshot by the catalogue.
+
+    `affected` is the folder that takes all objects each finding concerns, one
+    file a control; without it they are counted and sampled only. Raises
+    EvidenceError where the evidence itself is damaged.
+    """
+    chosen = catalogue() if controls is None else controls
+    acceptances = Acceptances(settings.accepted, snapshot.taken_at)
+    with ExitStack() as stack:
+        files = _AffectedFiles(affected, stack)
+        counted = _count(snapshot, settings, acceptances, files)
+        findings = tuple(_judge(c, snapshot, settings, counted, acceptances, files) for c in chosen)
+    return Assessment(
+        tenant=snapshot.tenant,
+        taken_at=snapshot.taken_at,
+        settings=settings,
+        findings=findings,
+        leads=(),
+        gaps=_gaps(snapshot, chosen),
+        score=score(findings),
+        guests=counted.numbers,
+        stale_acceptances=acceptances.unused(findings),
+    )
+
+
+class _AffectedFiles:
+    """`affected/<control>.ndjson.gz`, opened when its first object comes."""
+
+    def __init__(self, root: Path | None, stack: ExitStack) -> None:
+        self._root, self._stack = root, stack
+        self._open: dict[str, Any] = {}
+
+    def sink(self, code: str) -> Callable[[dict[str, Any]], None] | None:
+        if self._root is None:
+            return None
+        root = self._root
+
+        def write(row: dict[str, Any]) -> None:
+            if code not in self._open:
+                raw = self._stack.enter_context(private_file(root / f"{code}.ndjson.gz"))
+                self._open[code] = self._stack.enter_context(gzip_writer(raw))
+            self._open[code].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+        return write
+
+    def name(self, code: str) -> str:
+        return f"affected/{code}.ndjson.gz" if code in self._open else ""
+
+
+@dataclass
+class _Counted:
+    tallies: dict[str, Tally]
+    missing: dict[str, Gap]
+    numbers: GuestNumbers
+
+
+def _count(snapshot: Snapshot, settings: Settings, acceptances: Acceptances, files: _AffectedFiles) -> _Counted:
+    """Feed every guest once to every tally whose facts are all there."""
+    ready: dict[str, Tally] = {}
+    missing: dict[str, Gap] = {}
+    for name, cls in tallies().items():
+        gap = next((g for need in cls.needs if (g := _gap_of(snapshot, need)) is not None), None)
+        if gap is not None:
+            missing[name] = gap
+            continue
+        context = TallyContext(
+            snapshot.taken_at, settings.thresholds, {n: snapshot.facts[n].value for n in cls.needs if n != "guests"}
+        )
+        try:
+            made = cls(context)
+        except UnknownValueError as unknown:
+            missing[name] = Gap(name, GapReason.UNKNOWN_VALUE, str(unknown))
+            continue
+        made.affected.sink = files.sink(cls.control)
+        made.affected.accepts = acceptances.matcher(cls.control)
+        ready[name] = made
+    if "guests" not in snapshot.facts:
+        return _Counted(ready, missing, GuestNumbers(None, None, _external_members(snapshot)))
+    numbers = _Numbers(snapshot.taken_at)
+    adds = {name: made.add for name, made in ready.items()}
+    try:
+        for guest in guests(snapshot):
+            numbers.add(guest)
+            for name, add in adds.items():
+                try:
+                    add(guest)
+                except EvidenceError:
+                    raise
+                except Exception as bug:  # one broken tally must not cost the others; it becomes an error finding
+                    log.exception("tally %s failed on a guest", name)
+                    missing[name] = Gap(name, GapReason.ERROR, f"posture failed while counting: {type(bug).__name__}")
+            if missing:
+                adds = {n: a for n, a in adds.items() if n not in missing}
+    finally:
+        ready = {n: t for n, t in ready.items() if n not in missing}
+    for made in ready.values():
+        made.population = numbers.total
+    return _Counted(ready, missing, numbers.done(_external_members(snapshot)))
+
+
+def _external_members(snapshot: Snapshot) -> int | None:
+    fact = snapshot.facts.get("external_members")
+    return len(fact.value) if fact else None
+
+
+_AGES = ((30, "up to 30 days"), (90, "31 to 90 days"), (180, "91 to 180 days"), (365, "181 to 365 days"))
+
+
+class _Numbers:
+    """The counts of the population itself."""
+
+    def __init__(self, taken_at: datetime) -> None:
+        self._taken_at = taken_at
+        self.total = self.pending = self.enabled = 0
+        self.states: Counter[str] = Counter()
+        self.domains: Counter[str] = Counter()
+        self.ages: Counter[str] = Counter()
+        self.years: Counter[str] = Counter()
+
+    def add(self, guest: Guest) -> None:
+        self.total += 1
+        state = guest.state or "none recorded"
+        self.states[state if len(self.states) < 50 or state in self.states else "other"] += 1
+        self.enabled += guest.enabled is True
+        domain = guest.domain or "unknown"
+        # A tenant may have a million domains; beyond a bound new ones are counted together.
+        self.domains[domain if len(self.domains) < 100_000 or domain in self.domains else "further domains"] += 1
+        created = guest.created
+        if created is not None:
+            self.years[str(created.year)] += 1
+        if guest.pending:
+            self.pending += 1
+            since = guest.state_since
+            days = (self._taken_at - since).days if since else None
+            label = "unknown" if days is None else next((w for limit, w in _AGES if days <= limit), "over a year")
+            self.ages[label] += 1
+
+    def done(self, external: int | None) -> GuestNumbers:
+        top = sorted(self.domains.items(), key=lambda d: (-d[1], d[0]))[:50]
+        return GuestNumbers(
+            total=self.total,
+            pending=self.pending,
+            external_members=external,
+            enabled=self.enabled,
+            by_state=dict(sorted(self.states.items())),
+            by_domain=dict(top),
+            domains=len(self.domains),
+            pending_by_age={
+                w: self.ages[w] for w in (*(a[1] for a in _AGES), "over a year", "unknown") if self.ages[w]
+            },
+            created_by_year=dict(sorted(self.years.items())),
+        )
+
+
+def _gap_of(snapshot: Snapshot, name: str) -> Gap | None:
+    if name in snapshot.facts:
+        return None
+    return snapshot.gaps.get(name) or Gap(name, GapReason.NOT_COLLECTED, "source not collected by this version")
+
+
+def _judge(
+    control: Control,
+    snapshot: Snapshot,
+    settings: Settings,
+    counted: _Counted,
+    acceptances: Acceptances,
+    files: _AffectedFiles,
+) -> Finding:
+    observed = _observed(control, snapshot)
+    arguments: dict[str, Any] = {}
+    for name in (*control.needs, *control.optional):
+        value = _argument(name, snapshot, counted)
+        if isinstance(value, Gap) and name in control.needs:
+            return _unassessed(control, value, observed)
+        arguments[name] = value
+    context = {"taken_at": snapshot.taken_at, "thresholds": settings.thresholds, "profile": settings.profile}
+    wanted = control.function.__annotations__
+    call = {**arguments, **{k: v for k, v in context.items() if k in wanted}}
+    try:
+        verdict = control.function(**call)
+        held = _affected(control, verdict, call, acceptances, files)
+    except UnknownValueError as unknown:
+        return _unassessed(control, Gap(control.code, GapReason.UNKNOWN_VALUE, str(unknown)), observed)
+    except EvidenceError:
+        raise
+    except Exception as bug:  # a bug in one control must not cost the others; the exit code does not forget
+        log.exception("control %s failed", control.code)
+        detail = f"posture failed while judging: {type(bug).__name__}"
+        return Finding(
+            control, Outcome.ERROR, _UNSEEN_SEVERITY, detail, observed, gap=Gap(control.code, GapReason.ERROR, detail)
+        )
+    finding = Finding(
+        control,
+        verdict.outcome,
+        _severity(control, verdict),
+        verdict.summary,
+        (*observed, *_more(control, verdict, snapshot, call)),
+        affected=held,
+        authorities=_authorities(control, call),
+        notes=verdict.notes,
+    )
+    return acceptances.apply(acceptances.attest(finding, settings.attestations))
+
+
+def _argument(name: str, snapshot: Snapshot, counted: _Counted) -> Any:
+    if name in counted.missing:
+        return counted.missing[name]
+    if name in counted.tallies:
+        return counted.tallies[name]
+    if name in tallies():
+        return _gap_of(snapshot, "guests")
+    return _gap_of(snapshot, name) or snapshot.facts[name].value
+
+
+def _unassessed(control: Control, gap: Gap, observed: tuple[Observed, ...]) -> Finding:
+    if gap.reason is GapReason.ERROR:
+        return Finding(control, Outcome.ERROR, _UNSEEN_SEVERITY, gap.detail, observed, gap=gap)
+    return Finding(control, Outcome.NOT_ASSESSED, _UNSEEN_SEVERITY, f"Not assessed: {gap.detail}", observed, gap=gap)
+
+
+def _severity(control: Control, verdict: Verdict) -> Severity:
+    if verdict.severity is not None:
+        return verdict.severity
+    if verdict.outcome is Outcome.FAIL:
+        return control.fail
+    return control.partial if verdict.outcome is Outcome.PARTIAL else Severity.INFO
+
+
+def _affected(
+    control: Control, verdict: Verdict, call: Mapping[str, Any], acceptances: Acceptances, files: _AffectedFiles
+) -> AffectedObjects:
+    """Collect the objects concerned: from the control's own tally, else from the verdict."""
+    held = next((a.affected for a in call.values() if isinstance(a, Tally) and a.control == control.code), None)
+    if held is None or not held.count:
+        held = Affected()
+        held.sink, held.accepts = files.sink(control.code), acceptances.matcher(control.code)
+        for row in sorted(verdict.affected, key=lambda r: str(r.get("id", ""))):
+            held.add(dict(row), row.get("domain"))
+    if verdict.outcome not in (Outcome.FAIL, Outcome.PARTIAL):
+        return AffectedObjects()
+    return AffectedObjects(held.count, tuple(held.sample[:SAMPLE_SIZE]), files.name(control.code), held.accepted)
+
+
+def _observed(control: Control, snapshot: Snapshot) -> tuple[Observed, ...]:
+    """Return the values the control says it looks at, as the facts hold them."""
+    found = []
+    for path in control.observes:
+        name, _, prop = path.partition(".")
+        fact = snapshot.facts.get(name)
+        if fact is None:
+            continue
+        value: Any = fact.value
+        for key in prop.split(".") if prop else ():
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, Mapping | str | int | float | list) or value is None:
+            found.append(_seen(fact, prop, value))
+    return tuple(found)
+
+
+def _seen(fact: Fact, prop: str, value: Any) -> Observed:
+    p = fact.provenance
+    return Observed(
+        p.endpoint, prop, value, p.retrieved_at, p.request_ids[-1] if p.request_ids else "", p.file, p.sha256
+    )
+
+
+def _more(control: Control, verdict: Verdict, snapshot: Snapshot, call: Mapping[str, Any]) -> tuple[Observed, ...]:
+    """Tie the verdict's own numbers to the first fact the control read."""
+    if not verdict.observed:
+        return ()
+    names = [n for a in call.values() if isinstance(a, Tally) for n in a.needs]
+    names += [n for n in (*control.needs, *control.optional) if n in snapshot.facts]
+    fact = next((snapshot.facts[n] for n in names if n in snapshot.facts), None)
+    if fact is None:
+        return tuple(Observed("", k, v, None, "") for k, v in verdict.observed.items())
+    return tuple(_seen(fact, k, v) for k, v in verdict.observed.items())
+
+
+def _authorities(control: Control, call: Mapping[str, Any]) -> tuple[AuthorityVerdict, ...]:
+    found = []
+    for authority in control.authorities:
+        outcome: Outcome | None = None
+        if authority.verdict is not None:
+            try:
+                outcome = authority.verdict(**call)
+            except UnknownValueError:
+                outcome = None
+        found.append(AuthorityVerdict(authority.name, authority.item, outcome.value if outcome else ""))
+    return tuple(found)
+
+
+def _gaps(snapshot: Snapshot, controls: tuple[Control, ...]) -> tuple[tuple[Gap, tuple[str, ...]], ...]:
+    """Return each gap with the codes of the controls it touches."""
+    users: dict[str, list[str]] = {}
+    for control in controls:
+        for name in (*control.needs, *control.optional):
+            needs = tallies()[name].needs if name in tallies() else (name,)
+            for need in needs:
+                users.setdefault(need, []).append(control.code)
+    asked = dict(snapshot.gaps)
+    for name in users:
+        gap = _gap_of(snapshot, name)
+        if gap is not None:
+            asked.setdefault(name, gap)
+    return tuple((gap, tuple(dict.fromkeys(users.get(name, ())))) for name, gap in sorted(asked.items()))
+
+
+__all__ = ["Rows", "evaluate"]

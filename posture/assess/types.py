@@ -1,0 +1,151 @@
+"""What an assessment is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from posture.controls.registry import Control, Outcome
+from posture.settings import AcceptedRisk, Settings, Severity
+from posture.snapshot.types import Gap, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One value a finding rests on, with where it came from. `value` is JSON."""
+
+    source: str
+    property: str
+    value: Any
+    retrieved_at: datetime | None
+    request_id: str
+    file: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedObjects:
+    """How many objects a finding concerns; `file` holds all of them, "" where there are none."""
+
+    count: int = 0
+    sample: tuple[Mapping[str, Any], ...] = ()
+    file: str = ""
+    accepted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """An accepted risk as it applies to a finding. `covers` is "all" or "some"."""
+
+    risk: AcceptedRisk
+    covers: str
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityVerdict:
+    """Somebody else's item and how it judges the observed value; "" where it does not decide."""
+
+    name: str
+    item: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A control, its outcome and the proof. `gap` says why it is not assessed."""
+
+    control: Control
+    outcome: Outcome
+    severity: Severity
+    summary: str
+    observed: tuple[Observed, ...] = ()
+    affected: AffectedObjects = field(default_factory=AffectedObjects)
+    authorities: tuple[AuthorityVerdict, ...] = ()
+    accepted: Acceptance | None = None
+    gap: Gap | None = None
+    notes: tuple[str, ...] = ()
+    attested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A question for a person that the logs raise; never a verdict, never scored."""
+
+    hunt: str
+    severity: Severity
+    summary: str
+    count: int
+    rows: tuple[Mapping[str, Any], ...]
+    why: str = ""
+    harmless_if: str = ""
+    next_question: str = ""
+    attack: tuple[str, ...] = ()
+    kql: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AreaScore:
+    """One area's share: value 0–100 or None where nothing was assessed; coverage 0–1."""
+
+    area: str
+    value: float | None
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The score and what it is worth. `value` is None under 60 % coverage.
+
+    `raw` is the weighted mean before caps, `cap` the ceiling a fail sets (None
+    for none), `low` what it would be if all that was not assessed had failed,
+    `without_accepted` the value if accepted risks were not there.
+    `costs` are the controls that cost most: code and points.
+    """
+
+    value: float | None
+    raw: float | None
+    cap: int | None
+    low: float | None
+    without_accepted: float | None
+    coverage: float
+    by_area: tuple[AreaScore, ...]
+    costs: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class GuestNumbers:
+    """Counts of the guest population. None where the list was not read whole."""
+
+    total: int | None
+    pending: int | None
+    external_members: int | None
+    enabled: int | None = None
+    by_state: Mapping[str, int] = field(default_factory=dict)
+    by_domain: Mapping[str, int] = field(default_factory=dict)
+    domains: int = 0
+    pending_by_age: Mapping[str, int] = field(default_factory=dict)
+    created_by_year: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Findings in code order with everything that went into them."""
+
+    tenant: Tenant
+    taken_at: datetime
+    settings: Settings
+    findings: tuple[Finding, ...]
+    leads: tuple[Lead, ...]
+    gaps: tuple[tuple[Gap, tuple[str, ...]], ...]
+    score: Score
+    guests: GuestNumbers
+    stale_acceptances: tuple[tuple[AcceptedRisk, str], ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Findings per outcome, every outcome named."""
+        found = {o.value: 0 for o in Outcome}
+        for finding in self.findings:
+            found[finding.outcome.value] += 1
+        return found

@@ -1,0 +1,1 @@
+"""The control catalogue: one file per area; the catalogue walks the package."""

@@ -1,0 +1,141 @@
+"""Plain frozen settings that everyone may import: thresholds, accepted risks, attestations.
+
+Reading them from options, environment and `posture.toml` is `cli/config.py`'s work.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """How much a finding matters. `info` carries no weight."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for info up to 4 for critical."""
+        return ("info", "low", "medium", "high", "critical").index(self.value)
+
+
+class Profile(StrEnum):
+    """Whose reading applies where authorities differ (design: Judgement)."""
+
+    POSTURE = "posture"
+    CIS_M365_V7 = "cis-m365-v7"
+    SCUBA_AAD = "scuba-aad"
+    MS_ZTA = "ms-zta"
+
+
+CONSUMER_DOMAINS = (
+    "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com icloud.com me.com aol.com gmx.com "
+    "gmx.net gmx.de web.de proton.me protonmail.com mail.ru yandex.com qq.com 163.com zoho.com"
+).split()
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Every parameter a control or hunt reads; `[parameters]` in posture.toml changes them.
+
+    Days are whole days before the run's own clock, percentages 0–100. Lists of
+    ids are compared without regard to letter case.
+    """
+
+    stale_days: int = 90
+    stale_fail_days: int = 180
+    stale_tolerance_pct: float = 5.0
+    never_signed_in_days: int = 30
+    pending_days: int = 30
+    pending_fail_days: int = 90
+    pending_tolerance_count: int = 5
+    disabled_days: int = 30
+    min_sponsored_pct: float = 90.0
+    guest_level_floor: str = "restricted"
+    inbound_stance: str = "deny-by-default"
+    allow_default_mfa_trust: bool = False
+    score_outbound: bool = False
+    consumer_domains: tuple[str, ...] = tuple(CONSUMER_DOMAINS)
+    consumer_domain_stems: tuple[str, ...] = ("outlook", "hotmail", "live", "yahoo")
+    consumer_max_pct: float = 0.0
+    excepted_guest_ids: tuple[str, ...] = ()
+    approved_partner_tenant_ids: tuple[str, ...] = ()
+    own_tenant_ids: tuple[str, ...] = ()
+    break_glass_ids: tuple[str, ...] = ()
+    approved_inviter_ids: tuple[str, ...] = ()
+    approved_guest_admins: tuple[str, ...] = ()
+    approved_app_ids: tuple[str, ...] = ()
+    lookback_days: int = 30
+    baseline_days: int = 14
+    retention_days: int = 180
+    burst_count: int = 10
+    burst_minutes: int = 60
+    chain_hours: int = 72
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the values as JSON would hold them."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True)
+class AcceptedRisk:
+    """One `[[accepted]]` table: a risk somebody took, until when and why."""
+
+    control: str
+    reason: str
+    owner: str
+    approved: date
+    until: date
+    kind: str = "accepted"
+    ticket: str = ""
+    domains: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """An answer a person gave for a control that Graph cannot answer."""
+
+    control: str
+    value: str
+    who: str
+    when: date
+    until: date
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an assessment depends on besides the evidence; stored as `evidence/settings.json`."""
+
+    profile: Profile = Profile.POSTURE
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    accepted: tuple[AcceptedRisk, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
+    include_accepted: bool = True
+
+
+def same_id(left: str, right: str) -> bool:
+    """Compare two object ids as Entra does, without regard to letter case."""
+    return left.casefold() == right.casefold()
+
+
+def changed(thresholds: Thresholds) -> Mapping[str, Any]:
+    """Return the parameters that differ from their defaults."""
+    defaults = Thresholds()
+    return {
+        f.name: getattr(thresholds, f.name)
+        for f in fields(thresholds)
+        if getattr(thresholds, f.name) != getattr(defaults, f.name)
+    }

@@ -1,0 +1,384 @@
+"""The one folder format of sample tenants and evidence: Graph's bodies at Graph's paths.
+
+A single answer is `<path>.json`, byte for byte as sent. A list is
+`<path>[.<label>].ndjson`, one Graph object a line, sorted by id, and
+`.ndjson.gz` once it outgrows `PLAIN_LIMIT` bytes: small lists stay readable
+and have the same bytes under every zlib. Evidence adds `manifest.json`.
+
+Lists may hold a million rows: they are sorted on disk in parts and merged, so
+memory does not grow with the tenant.
+"""
+
+import gzip
+import hashlib
+import heapq
+import io
+import json
+import os
+import re
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from posture.errors import EvidenceError, OutputError
+
+PLAIN_LIMIT = 256 * 1024
+"""Bytes up to which a list is stored uncompressed."""
+PART_BYTES = 12 * 1024 * 1024
+"""Bytes of rows held in memory before a sorted part goes to disk."""
+GZIP_LEVEL = 4
+LINE_LIMIT = 4 * 1024 * 1024
+"""The longest row a reader accepts, in bytes; Graph's largest are a few kB."""
+SINGLE_LIMIT = 64 * 1024 * 1024
+"""The largest single answer a reader accepts, in bytes."""
+
+_SAFE_SEGMENT = re.compile(r"[^A-Za-z0-9._()='@-]")
+_RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
+
+
+def relative_path(version: str, path: str, label: str = "") -> str:
+    """Return the file stem for a Graph path, safe on every file system.
+
+    Characters outside a small set, `..` and device names are percent-coded, so
+    no answer of a tenant can choose a place outside the folder.
+    """
+    parts = [version, *(p for p in path.split("/") if p)]
+    safe = []
+    for part in parts:
+        coded = _SAFE_SEGMENT.sub(lambda m: "".join(f"%{b:02X}" for b in m.group().encode()), part)
+        if coded.startswith(".") or coded.split(".")[0].casefold() in _RESERVED:
+            coded = f"%{ord(coded[0]):02X}{coded[1:]}"
+        safe.append(coded[:120])
+    stem = "/".join(safe)
+    return f"{stem}.{label}" if label else stem
+
+
+def private_dir(path: Path) -> Path:
+    """Create a directory only its owner can enter."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OutputError(
+            f"cannot create {path}: {error.strerror or error}. Choose another folder with --out."
+        ) from error
+    return path
+
+
+def private_file(path: Path) -> IO[bytes]:
+    """Open a new file for writing that only its owner can read."""
+    private_dir(path.parent)
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}. Choose another folder with --out."
+        ) from error
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a whole file that only its owner can read."""
+    try:
+        with private_file(path) as out:
+            out.write(data)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def gzip_writer(out: IO[bytes], level: int = GZIP_LEVEL) -> gzip.GzipFile:
+    """Return a gzip stream whose bytes depend on its content alone (no name, no time)."""
+    return gzip.GzipFile(filename="", mode="wb", compresslevel=level, fileobj=out, mtime=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One file of evidence as it lies on disk. `duplicates` counts rows that came twice with one id."""
+
+    file: str
+    sha256: str
+    bytes: int
+    rows: int | None = None
+    duplicates: int = 0
+    unidentified: int = 0
+
+
+class RowsWriter:
+    """Sort rows by id on disk and write them as one list.
+
+    Give it rows in the order they arrive with `add`, then call `finish`. A row
+    that comes again under the same id replaces the earlier one and is counted.
+    Rows without an id are kept, first in the file, and counted.
+    """
+
+    def __init__(self, root: Path, stem: str) -> None:
+        self._root, self._stem = root, stem
+        self._keyed: list[bytes] = []
+        self._held = 0
+        self._sequence = 0
+        self._parts: list[IO[bytes]] = []
+        self.added = 0
+
+    def add(self, row_id: str, line: bytes) -> None:
+        """Take one row: its id ("" for none) and its JSON text."""
+        if b"\n" in line or b"\r" in line:
+            line = line.replace(b"\n", b" ").replace(b"\r", b" ")
+        # A fixed-width sequence keeps rows of one id in the order they came; ids hold no NUL.
+        keyed = b"%b\x00%010d\x00%b\n" % (row_id.encode("utf-8", "replace").replace(b"\x00", b""), self._sequence, line)
+        self._sequence += 1
+        self.added += 1
+        self._keyed.append(keyed)
+        self._held += len(keyed)
+        if self._held > PART_BYTES:
+            self._spill()
+
+    def _spill(self) -> None:
+        self._keyed.sort()
+        try:
+            part = tempfile.TemporaryFile(dir=private_dir(self._root))  # noqa: SIM115 - closed in finish/discard
+            part.writelines(self._keyed)
+        except OSError as error:
+            raise OutputError(f"cannot write under {self._root}: {error.strerror or error}") from error
+        self._parts.append(part)
+        self._keyed, self._held = [], 0
+
+    def discard(self) -> None:
+        """Forget all rows."""
+        for part in self._parts:
+            part.close()
+        self._parts, self._keyed, self._held, self._sequence, self.added = [], [], 0, 0, 0
+
+    def finish(self) -> Written:
+        """Write the sorted list and return what was written."""
+        self._keyed.sort()
+        for part in self._parts:
+            part.seek(0)
+        ordered = heapq.merge(*self._parts, self._keyed) if self._parts else iter(self._keyed)
+        try:
+            return _write_sorted(self._root, self._stem, ordered)
+        finally:
+            self.discard()
+
+
+def _write_sorted(root: Path, stem: str, ordered: Iterable[bytes]) -> Written:
+    """Write keyed, sorted rows as plain lines, turning to gzip when they outgrow the limit."""
+    rows = duplicates = unidentified = 0
+    plain = io.BytesIO()
+    sink: IO[bytes] = plain
+    with ExitStack() as stack:
+        packed: IO[bytes] | None = None
+
+        def put(line: bytes) -> None:
+            nonlocal sink, packed
+            sink.write(line)
+            if packed is None and plain.tell() > PLAIN_LIMIT:
+                packed = stack.enter_context(private_file(root / f"{stem}.ndjson.gz"))
+                sink = stack.enter_context(gzip_writer(packed))
+                sink.write(plain.getbuffer())
+                plain.seek(0)
+
+        last_id: bytes | None = None
+        last_line = b""
+        for keyed in ordered:
+            row_id, _, line = keyed.split(b"\x00", 2)
+            if row_id and row_id == last_id:
+                duplicates += 1
+            else:
+                if last_id is not None:
+                    put(last_line)
+                rows += 1
+                unidentified += not row_id
+            last_id, last_line = row_id, line
+        if last_id is not None:
+            put(last_line)
+    name = f"{stem}.ndjson.gz" if packed is not None else f"{stem}.ndjson"
+    if packed is None:
+        write_private(root / name, plain.getvalue())
+    return Written(name, file_sha256(root / name), (root / name).stat().st_size, rows, duplicates, unidentified)
+
+
+def write_single(root: Path, stem: str, body: bytes) -> Written:
+    """Write a single answer byte for byte."""
+    write_private(root / f"{stem}.json", body)
+    return Written(f"{stem}.json", hashlib.sha256(body).hexdigest(), len(body))
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's SHA-256 as hexadecimal text."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def parse(data: bytes, where: str) -> Any:
+    """Parse JSON as strictly as evidence deserves.
+
+    Lone surrogates become U+FFFD instead of costing the whole text; a key
+    given twice, NaN, numbers of absurd length and absurd depth are refused.
+    """
+    try:
+        fast = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        try:
+            slow = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_no_twins, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            raise EvidenceError(f"{where} is not JSON: {_short(str(error))}") from None
+        return _heal(slow)
+    return fast
+
+
+def parse_strict(data: bytes, where: str) -> Any:
+    """Parse as `parse` does and refuse a key given twice: two values are no value."""
+    value = parse(data, where)
+    try:
+        json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_no_twins)
+    except _TwinKeyError as twin:
+        raise EvidenceError(f"{where}: the key {twin.args[0]!r} is given twice, which is ambiguous") from None
+    except (ValueError, RecursionError):
+        raise EvidenceError(f"{where} is not JSON") from None
+    return value
+
+
+class _TwinKeyError(ValueError):
+    pass
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        raise _TwinKeyError(next(k for k, _ in pairs if k in seen or seen.add(k)))  # type: ignore[func-returns-value]
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _heal(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_heal(v) for v in value]
+    if isinstance(value, dict):
+        return {_heal(k): _heal(v) for k, v in value.items()}
+    return value
+
+
+def _short(message: str) -> str:
+    return message if len(message) < 160 else message[:157] + "..."
+
+
+class FileRows:
+    """A list of a folder: iterated as objects, again each time, never whole in memory.
+
+    Raises EvidenceError naming file and line where a row is no JSON object, the
+    order is broken or the compression is damaged.
+    """
+
+    def __init__(self, root: Path, file: str, rows: int | None = None, *, ordered: bool = True) -> None:
+        self._path, self._file, self._rows, self._ordered = root / file, file, rows, ordered
+
+    def __len__(self) -> int:
+        if self._rows is None:
+            self._rows = sum(1 for _ in self.lines())
+        return self._rows
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the rows as JSON text, without line ends."""
+        try:
+            with self._path.open("rb") as raw:
+                stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if self._file.endswith(".gz") else raw  # type: ignore[assignment]
+                number = 0
+                while line := stream.readline(LINE_LIMIT + 1):
+                    number += 1
+                    if len(line) > LINE_LIMIT:
+                        raise EvidenceError(f"{self._file}, line {number}: longer than {LINE_LIMIT:,} bytes")
+                    if line.strip():
+                        yield line.rstrip(b"\r\n")
+        except FileNotFoundError:
+            raise EvidenceError(f"{self._file} is missing from the folder") from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise EvidenceError(f"{self._file} cannot be read: {_short(str(error))}") from error
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        last = ""
+        loads = orjson.loads
+        for number, line in enumerate(self.lines(), 1):
+            try:
+                row = loads(line)
+            except orjson.JSONDecodeError:
+                row = parse(line, f"{self._file}, line {number}")
+            if not isinstance(row, dict):
+                raise EvidenceError(f"{self._file}, line {number}: not a JSON object")
+            if self._ordered:
+                row_id = row.get("id")
+                row_id = row_id if isinstance(row_id, str) else ""
+                if row_id < last:
+                    raise EvidenceError(f"{self._file}, line {number}: not sorted by id")
+                last = row_id
+            yield row
+
+
+class Folder:
+    """Read a sample tenant or evidence folder."""
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise EvidenceError(f"{root} is not a folder")
+        self.root = root
+
+    def single(self, version: str, path: str) -> bytes | None:
+        """Return a single answer's bytes; None where the folder has none."""
+        file = self.root / f"{relative_path(version, path)}.json"
+        try:
+            if file.stat().st_size > SINGLE_LIMIT:
+                raise EvidenceError(f"{file.name} is larger than {SINGLE_LIMIT:,} bytes")
+            return file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise EvidenceError(f"{file} cannot be read: {error.strerror or error}") from error
+
+    def lists(self, version: str, path: str) -> dict[str, str]:
+        """Return the lists recorded for a path: label ("" for the plain one) to file name."""
+        stem = relative_path(version, path)
+        base = self.root / stem
+        found: dict[str, str] = {}
+        if not base.parent.is_dir():
+            return found
+        for file in sorted(base.parent.iterdir()):
+            for suffix in (".ndjson", ".ndjson.gz"):
+                if file.name.endswith(suffix):
+                    name = file.name.removesuffix(suffix)
+                    if name == base.name or name.startswith(base.name + "."):
+                        label = name[len(base.name) + 1 :]
+                        if "/" not in label:
+                            found.setdefault(label, str(file.relative_to(self.root)))
+        return found
+
+    def rows(self, file: str, *, ordered: bool = False) -> FileRows:
+        """Return a list by its file name within the folder."""
+        return FileRows(self.root, file, ordered=ordered)
+
+    def manifest(self) -> dict[str, Any]:
+        """Return `manifest.json` of an evidence folder."""
+        file = self.root / "manifest.json"
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError:
+            raise EvidenceError(f"{self.root} has no manifest.json, so it is no evidence of a finished run") from None
+        except OSError as error:
+            raise EvidenceError(f"{file} cannot be read: {error.strerror or error}") from error
+        manifest = parse_strict(data, str(file))
+        if not isinstance(manifest, dict):
+            raise EvidenceError(f"{file} is not a JSON object")
+        return manifest
+
+
+def dump(value: Any) -> bytes:
+    """Return JSON for people and machines: sorted keys, two blanks, UTF-8, a line end."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)

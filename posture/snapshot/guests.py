@@ -1,0 +1,178 @@
+"""One guest, put together from the lists that tell about guests, in one streamed pass."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from posture.snapshot.types import Rows, Snapshot
+from posture.snapshot.values import moment
+
+SIDE_LISTS = (
+    "guest_sign_in_activity",
+    "guest_sponsors",
+    "guest_memberships",
+    "guest_owned_objects",
+    "guest_app_roles",
+)
+"""Facts that hold one more thing about each guest, joined to `guests` by id."""
+
+_UNREAD: Any = object()
+
+
+class Guest:
+    """One row of `guests` with what other lists say of the same id.
+
+    `row` is Graph's own object. `side` has the object of each side list that
+    was read and names this guest; a list that is a gap is simply not in it, so
+    a tally that uses one must name it in its `needs`.
+    """
+
+    __slots__ = ("_created", "_domain", "_seen", "id", "row", "side")
+
+    def __init__(self, row: dict[str, Any], side: Mapping[str, dict[str, Any]]) -> None:
+        self.row, self.side = row, side
+        row_id = row.get("id")
+        self.id: str = row_id if isinstance(row_id, str) else ""
+        self._created = self._domain = self._seen = _UNREAD
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a property of the row, None where absent."""
+        return self.row.get(key)
+
+    @property
+    def enabled(self) -> bool | None:
+        """`accountEnabled`; None where it is absent or no boolean."""
+        value = self.row.get("accountEnabled")
+        return value if isinstance(value, bool) else None
+
+    @property
+    def state(self) -> str | None:
+        """`externalUserState`: PendingAcceptance, Accepted, another word, or None.
+
+        None is Graph's own answer for guests older than the property and for
+        guests that were never invited. Source: https://learn.microsoft.com/graph/api/resources/user
+        """
+        value = self.row.get("externalUserState")
+        return value if isinstance(value, str) else None
+
+    @property
+    def pending(self) -> bool:
+        """Invited and not redeemed."""
+        return self.row.get("externalUserState") == "PendingAcceptance"
+
+    @property
+    def created(self) -> datetime | None:
+        """When the account was made (UTC); None where Graph does not say."""
+        if self._created is _UNREAD:
+            self._created = moment(self.row.get("createdDateTime"))
+        return self._created  # type: ignore[no-any-return]
+
+    @property
+    def state_since(self) -> datetime | None:
+        """When the invitation state last changed, else when the account was made."""
+        return moment(self.row.get("externalUserStateChangeDateTime")) or self.created
+
+    @property
+    def domain(self) -> str | None:
+        """The mail domain, lower case without a trailing dot; None where no address tells one."""
+        if self._domain is _UNREAD:
+            self._domain = home_domain(self.row)
+        return self._domain  # type: ignore[no-any-return]
+
+    @property
+    def last_seen(self) -> datetime | None:
+        """The newest sign-in Graph records (UTC). None is "no record", never "never".
+
+        Prefers successful and non-interactive sign-ins; the last attempt counts
+        only where neither is recorded.
+        Source: https://learn.microsoft.com/graph/api/resources/signinactivity
+        """
+        if self._seen is _UNREAD:
+            self._seen = last_seen(self.side.get("guest_sign_in_activity"))
+        return self._seen  # type: ignore[no-any-return]
+
+
+def last_seen(row: Mapping[str, Any] | None) -> datetime | None:
+    """Return the newest sign-in of a row that carries `signInActivity`."""
+    activity = row.get("signInActivity") if row else None
+    if not isinstance(activity, dict):
+        return None
+    times = [moment(activity.get(k)) for k in ("lastSuccessfulSignInDateTime", "lastNonInteractiveSignInDateTime")]
+    known = [t for t in times if t is not None]
+    return max(known) if known else moment(activity.get("lastSignInDateTime"))
+
+
+def home_domain(row: Mapping[str, Any]) -> str | None:
+    """Return the domain a guest's address lies in, by rule, or None.
+
+    Taken from `mail`, else the first of `otherMails`, else the part of
+    `userPrincipalName` before `#EXT#`, whose last `_` stood for `@`.
+    Source: https://learn.microsoft.com/entra/external-id/user-properties
+    """
+    addresses = [row.get("mail")]
+    others = row.get("otherMails")
+    if isinstance(others, list):
+        addresses.extend(others[:1])
+    for address in addresses:
+        found = domain_of(address)
+        if found:
+            return found
+    upn = row.get("userPrincipalName")
+    if isinstance(upn, str):
+        head, mark, _ = upn.partition("#EXT#")
+        if mark and "#EXT#" not in upn[len(head) + 5 :] and "_" in head:
+            return _domain(head.rpartition("_")[2])
+    return None
+
+
+def domain_of(address: Any) -> str | None:
+    """Return the domain of a mail address; None where it is not one address."""
+    if not isinstance(address, str) or len(address) > 320 or address.count("@") != 1:
+        return None
+    local, _, domain = address.partition("@")
+    return _domain(domain) if local else None
+
+
+def _domain(text: str) -> str | None:
+    domain = text.strip().rstrip(".").lower()
+    if not domain or "." not in domain or domain.startswith(".") or ".." in domain:
+        return None
+    return None if any(c.isspace() or c in "\"'<>()[],;:\\/" for c in domain) else domain
+
+
+def guests(snapshot: Snapshot) -> Iterator[Guest]:
+    """Yield every guest once, sorted by id, joined with the side lists that were read.
+
+    The caller makes sure that `guests` is a fact.
+    """
+    base: Rows = snapshot.facts["guests"].value
+    sides = {name: _Side(snapshot.facts[name].value) for name in SIDE_LISTS if name in snapshot.facts}
+    for row in base:
+        row_id = row.get("id")
+        if sides:
+            side = {name: found for name, s in sides.items() if (found := s.at(row_id)) is not None}
+        else:
+            side = {}
+        yield Guest(row, side)
+
+
+class _Side:
+    """A cursor in a list sorted by id."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = iter(rows)
+        self._id = ""
+        self._row: dict[str, Any] | None = None
+        self._step()
+
+    def _step(self) -> None:
+        self._row = next(self._rows, None)
+        row_id = self._row.get("id") if self._row else None
+        self._id = row_id if isinstance(row_id, str) else ""
+
+    def at(self, row_id: Any) -> dict[str, Any] | None:
+        if not isinstance(row_id, str) or not row_id:
+            return None
+        while self._row is not None and self._id < row_id:
+            self._step()
+        return self._row if self._row is not None and self._id == row_id else None

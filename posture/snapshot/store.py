@@ -1,0 +1,201 @@
+"""Write a run's evidence with its manifest, and load it again as a Snapshot."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from posture.errors import EvidenceError
+from posture.snapshot import folder as f
+from posture.snapshot.types import Fact, Gap, GapReason, Provenance, Snapshot, Tenant
+from posture.snapshot.values import moment
+
+MANIFEST_VERSION = 1
+
+
+def stamp(when: datetime) -> str:
+    """Return a time as evidence writes it: UTC, milliseconds, Z."""
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def manifest_of(
+    *,
+    meta: Mapping[str, Any],
+    tenant: Tenant,
+    taken_at: datetime,
+    facts: Iterable[tuple[str, Provenance, Mapping[str, Any]]],
+    gaps: Iterable[Gap],
+) -> dict[str, Any]:
+    """Return the manifest's content.
+
+    `meta` is tool, command, cloud, account and permissions; each fact comes
+    with its provenance and further numbers (bytes, started, attempts).
+    """
+    files = []
+    for name, provenance, extra in sorted(facts, key=lambda item: item[1].file):
+        entry: dict[str, Any] = {
+            "fact": name,
+            "file": provenance.file,
+            "endpoint": provenance.endpoint,
+            "url": provenance.url,
+            "permission": provenance.permission,
+            "retrieved_at": stamp(provenance.retrieved_at),
+            "request_ids": list(provenance.request_ids),
+            "pages": provenance.pages,
+            "sha256": provenance.sha256,
+            **extra,
+        }
+        for key in ("rows", "count_before", "count_after"):
+            if getattr(provenance, key) is not None:
+                entry[key] = getattr(provenance, key)
+        if provenance.notes:
+            entry["notes"] = list(provenance.notes)
+        files.append(entry)
+    return {
+        "manifest_version": MANIFEST_VERSION,
+        **meta,
+        "tenant": {
+            "id": tenant.id,
+            "name": tenant.name,
+            "domains": list(tenant.domains),
+            "primary_domain": tenant.primary_domain,
+        },
+        "taken_at": stamp(taken_at),
+        "files": files,
+        "gaps": [_gap_json(g) for g in sorted(gaps, key=lambda g: g.name)],
+    }
+
+
+def _gap_json(gap: Gap) -> dict[str, str]:
+    return {
+        "fact": gap.name,
+        "reason": gap.reason.value,
+        "detail": gap.detail,
+        "endpoint": gap.endpoint,
+        "permission": gap.permission,
+        "licence": gap.licence,
+        "request_id": gap.request_id,
+        "file": gap.file,
+    }
+
+
+def load(root: Path) -> Snapshot:
+    """Load an evidence folder.
+
+    Every file named by the manifest must be there and have its hash. Raises
+    EvidenceError naming the file and what is wrong with it.
+    """
+    source = f.Folder(root)
+    manifest = source.manifest()
+    version = manifest.get("manifest_version")
+    if version != MANIFEST_VERSION:
+        raise EvidenceError(
+            f"{root / 'manifest.json'}: manifest_version is {version!r}; this posture reads {MANIFEST_VERSION}."
+            + (" Upgrade posture." if isinstance(version, int) and version > MANIFEST_VERSION else "")
+        )
+    taken_at = moment(manifest.get("taken_at"))
+    if taken_at is None:
+        raise EvidenceError(f"{root / 'manifest.json'}: taken_at is not a time")
+    gaps = {g.name: g for g in map(_gap, _objects(manifest, "gaps"))}
+    facts: dict[str, Fact] = {}
+    for entry in _objects(manifest, "files"):
+        provenance = _provenance(entry)
+        _check(root, provenance)
+        name = str(entry["fact"])
+        if name in gaps:
+            continue
+        if name in facts:
+            raise EvidenceError(f"{root / 'manifest.json'}: the fact {name!r} is listed twice")
+        facts[name] = Fact(name, _value(source, provenance), provenance)
+    return Snapshot(_tenant(manifest), taken_at, facts, gaps, manifest)
+
+
+def _objects(manifest: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    found = manifest.get(key)
+    if not isinstance(found, list) or not all(isinstance(x, dict) and isinstance(x.get("fact"), str) for x in found):
+        raise EvidenceError(f"manifest.json: {key} is not a list of objects that name their fact")
+    return found
+
+
+def _gap(entry: Mapping[str, Any]) -> Gap:
+    try:
+        reason = GapReason(entry.get("reason"))
+    except ValueError:
+        reason = GapReason.ERROR
+    words = {k: str(entry.get(k, "")) for k in ("detail", "endpoint", "permission", "licence", "request_id", "file")}
+    return Gap(str(entry["fact"]), reason, **words)
+
+
+def _provenance(entry: Mapping[str, Any]) -> Provenance:
+    file, when = entry.get("file"), moment(entry.get("retrieved_at"))
+    if (
+        not isinstance(file, str)
+        or file.startswith(("/", "\\"))
+        or ".." in file.split("/")
+        or ":" in file
+        or "\\" in file
+    ):
+        raise EvidenceError(f"manifest.json: {file!r} is no file name inside the folder")
+    if when is None:
+        raise EvidenceError(f"manifest.json: retrieved_at of {file} is not a time")
+    ids = entry.get("request_ids")
+    notes = entry.get("notes")
+    return Provenance(
+        endpoint=str(entry.get("endpoint", "")),
+        url=str(entry.get("url", "")),
+        permission=str(entry.get("permission", "")),
+        retrieved_at=when,
+        request_ids=tuple(map(str, ids)) if isinstance(ids, list) else (),
+        file=file,
+        sha256=str(entry.get("sha256", "")),
+        rows=_whole(entry.get("rows")),
+        pages=_whole(entry.get("pages")) or 1,
+        count_before=_whole(entry.get("count_before")),
+        count_after=_whole(entry.get("count_after")),
+        notes=tuple(map(str, notes)) if isinstance(notes, list) else (),
+    )
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _check(root: Path, provenance: Provenance) -> None:
+    path = root / provenance.file
+    if path.is_symlink() or not path.is_file():
+        raise EvidenceError(f"{provenance.file} is named by the manifest and missing from {root}")
+    if f.file_sha256(path) != provenance.sha256:
+        raise EvidenceError(f"{provenance.file} is not the file the manifest describes: its SHA-256 differs")
+
+
+def _value(source: f.Folder, provenance: Provenance) -> Any:
+    if provenance.file.endswith((".ndjson", ".ndjson.gz")):
+        return f.FileRows(source.root, provenance.file, provenance.rows)
+    path = source.root / provenance.file
+    if path.stat().st_size > f.SINGLE_LIMIT:
+        raise EvidenceError(f"{provenance.file} is larger than {f.SINGLE_LIMIT:,} bytes")
+    value = f.parse_strict(path.read_bytes(), provenance.file)
+    if not isinstance(value, dict):
+        raise EvidenceError(f"{provenance.file} is not a JSON object")
+    return unwrap(value)
+
+
+def unwrap(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a singleton without the `value` wrapper some of Microsoft's examples print.
+
+    Source: https://learn.microsoft.com/graph/api/externalidentitiespolicy-get?view=graph-rest-beta
+    """
+    inner = body.get("value")
+    return inner if isinstance(inner, dict) and set(body) <= {"value", "@odata.context"} else body
+
+
+def _tenant(manifest: Mapping[str, Any]) -> Tenant:
+    found = manifest.get("tenant")
+    found = found if isinstance(found, dict) else {}
+    domains = found.get("domains")
+    return Tenant(
+        id=str(found.get("id", "")),
+        name=str(found.get("name", "")),
+        domains=tuple(map(str, domains)) if isinstance(domains, list) else (),
+        primary_domain=str(found.get("primary_domain", "")),
+    )
