@@ -35,9 +35,28 @@ class Profile(StrEnum):
 
 
 CONSUMER_DOMAINS = (
-    "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com icloud.com me.com aol.com gmx.com "
-    "gmx.net gmx.de web.de proton.me protonmail.com mail.ru yandex.com qq.com 163.com zoho.com"
-).split()
+    "gmail.com",
+    "googlemail.com",
+    "outlook.com",
+    "hotmail.com",
+    "live.com",
+    "msn.com",
+    "yahoo.com",
+    "icloud.com",
+    "me.com",
+    "aol.com",
+    "gmx.com",
+    "gmx.net",
+    "gmx.de",
+    "web.de",
+    "proton.me",
+    "protonmail.com",
+    "mail.ru",
+    "yandex.com",
+    "qq.com",
+    "163.com",
+    "zoho.com",
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +80,7 @@ class Thresholds:
     inbound_stance: str = "deny-by-default"
     allow_default_mfa_trust: bool = False
     score_outbound: bool = False
-    consumer_domains: tuple[str, ...] = tuple(CONSUMER_DOMAINS)
+    consumer_domains: tuple[str, ...] = CONSUMER_DOMAINS
     consumer_domain_stems: tuple[str, ...] = ("outlook", "hotmail", "live", "yahoo")
     consumer_max_pct: float = 0.0
     excepted_guest_ids: tuple[str, ...] = ()

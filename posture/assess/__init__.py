@@ -1,0 +1,1 @@
+"""Judge a snapshot: findings, score, accepted risks."""

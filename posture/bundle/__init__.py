@@ -1,0 +1,1 @@
+"""One signed, portable package of a run."""

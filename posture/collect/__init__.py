@@ -1,0 +1,1 @@
+"""Read a tenant, one file per Graph source."""

@@ -248,7 +248,8 @@ def _docstring(code: str, function: Callable[..., Verdict]) -> tuple[str, str, d
 
 def _signature(function: Callable[..., Verdict]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     hints = typing.get_type_hints(function)
-    needs, optional = [], []
+    needs: list[str] = []
+    optional: list[str] = []
     for name in inspect.signature(function).parameters:
         if name in _CONTEXT:
             continue

@@ -1,0 +1,1 @@
+"""A local Graph that serves a sample tenant or recorded evidence."""

@@ -1,0 +1,1 @@
+"""Saved runs and what changed between them."""

@@ -1,0 +1,1 @@
+"""Questions that the logs raise: leads, never verdicts."""

@@ -1,0 +1,1 @@
+"""The mitigation plan: requests, scripts, impact, order and roll-back."""

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import orjson
 
@@ -90,9 +90,9 @@ def write_private(path: Path, data: bytes) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def gzip_writer(out: IO[bytes], level: int = GZIP_LEVEL) -> gzip.GzipFile:
+def gzip_writer(out: IO[bytes], level: int = GZIP_LEVEL) -> IO[bytes]:
     """Return a gzip stream whose bytes depend on its content alone (no name, no time)."""
-    return gzip.GzipFile(filename="", mode="wb", compresslevel=level, fileobj=out, mtime=0)
+    return cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", compresslevel=level, fileobj=out, mtime=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +291,7 @@ class FileRows:
         """Yield the rows as JSON text, without line ends."""
         try:
             with self._path.open("rb") as raw:
-                stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if self._file.endswith(".gz") else raw  # type: ignore[assignment]
+                stream = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if self._file.endswith(".gz") else raw
                 number = 0
                 while line := stream.readline(LINE_LIMIT + 1):
                     number += 1

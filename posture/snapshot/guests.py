@@ -149,10 +149,7 @@ def guests(snapshot: Snapshot) -> Iterator[Guest]:
     sides = {name: _Side(snapshot.facts[name].value) for name in SIDE_LISTS if name in snapshot.facts}
     for row in base:
         row_id = row.get("id")
-        if sides:
-            side = {name: found for name, s in sides.items() if (found := s.at(row_id)) is not None}
-        else:
-            side = {}
+        side = {name: found for name, s in sides.items() if (found := s.at(row_id)) is not None}
         yield Guest(row, side)
 
 

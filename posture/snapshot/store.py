@@ -119,7 +119,7 @@ def _objects(manifest: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 
 def _gap(entry: Mapping[str, Any]) -> Gap:
     try:
-        reason = GapReason(entry.get("reason"))
+        reason = GapReason(str(entry.get("reason")))
     except ValueError:
         reason = GapReason.ERROR
     words = {k: str(entry.get(k, "")) for k in ("detail", "endpoint", "permission", "licence", "request_id", "file")}
