@@ -6,17 +6,15 @@ A single answer is `<path>.json`, byte for byte as sent. A list is
 and have the same bytes under every zlib. Evidence adds `manifest.json`.
 
 Lists may hold a million rows: they are sorted on disk in parts and merged, so
-memory does not grow with the tenant.
+memory does not grow with the tenant (`spool.py`).
 """
 
 import gzip
 import hashlib
-import heapq
 import io
 import json
 import os
 import re
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -30,8 +28,6 @@ from posture.errors import EvidenceError, OutputError
 
 PLAIN_LIMIT = 256 * 1024
 """Bytes up to which a list is stored uncompressed."""
-PART_BYTES = 12 * 1024 * 1024
-"""Bytes of rows held in memory before a sorted part goes to disk."""
 GZIP_LEVEL = 4
 LINE_LIMIT = 4 * 1024 * 1024
 """The longest row a reader accepts, in bytes; Graph's largest are a few kB."""
@@ -107,65 +103,11 @@ class Written:
     unidentified: int = 0
 
 
-class RowsWriter:
-    """Sort rows by id on disk and write them as one list.
+def write_sorted(root: Path, stem: str, ordered: Iterable[bytes]) -> Written:
+    """Write keyed, sorted rows as a list, turning to gzip when they outgrow the limit.
 
-    Give it rows in the order they arrive with `add`, then call `finish`. A row
-    that comes again under the same id replaces the earlier one and is counted.
-    Rows without an id are kept, first in the file, and counted.
+    A keyed row is `id NUL sequence NUL line`, as `snapshot/spool.py` makes it.
     """
-
-    def __init__(self, root: Path, stem: str) -> None:
-        self._root, self._stem = root, stem
-        self._keyed: list[bytes] = []
-        self._held = 0
-        self._sequence = 0
-        self._parts: list[IO[bytes]] = []
-        self.added = 0
-
-    def add(self, row_id: str, line: bytes) -> None:
-        """Take one row: its id ("" for none) and its JSON text."""
-        if b"\n" in line or b"\r" in line:
-            line = line.replace(b"\n", b" ").replace(b"\r", b" ")
-        # A fixed-width sequence keeps rows of one id in the order they came; ids hold no NUL.
-        keyed = b"%b\x00%010d\x00%b\n" % (row_id.encode("utf-8", "replace").replace(b"\x00", b""), self._sequence, line)
-        self._sequence += 1
-        self.added += 1
-        self._keyed.append(keyed)
-        self._held += len(keyed)
-        if self._held > PART_BYTES:
-            self._spill()
-
-    def _spill(self) -> None:
-        self._keyed.sort()
-        try:
-            part = tempfile.TemporaryFile(dir=private_dir(self._root))  # noqa: SIM115 - closed in finish/discard
-            part.writelines(self._keyed)
-        except OSError as error:
-            raise OutputError(f"cannot write under {self._root}: {error.strerror or error}") from error
-        self._parts.append(part)
-        self._keyed, self._held = [], 0
-
-    def discard(self) -> None:
-        """Forget all rows."""
-        for part in self._parts:
-            part.close()
-        self._parts, self._keyed, self._held, self._sequence, self.added = [], [], 0, 0, 0
-
-    def finish(self) -> Written:
-        """Write the sorted list and return what was written."""
-        self._keyed.sort()
-        for part in self._parts:
-            part.seek(0)
-        ordered = heapq.merge(*self._parts, self._keyed) if self._parts else iter(self._keyed)
-        try:
-            return _write_sorted(self._root, self._stem, ordered)
-        finally:
-            self.discard()
-
-
-def _write_sorted(root: Path, stem: str, ordered: Iterable[bytes]) -> Written:
-    """Write keyed, sorted rows as plain lines, turning to gzip when they outgrow the limit."""
     rows = duplicates = unidentified = 0
     plain = io.BytesIO()
     sink: IO[bytes] = plain

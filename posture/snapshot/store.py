@@ -175,6 +175,8 @@ def _value(source: f.Folder, provenance: Provenance) -> Any:
     if path.stat().st_size > f.SINGLE_LIMIT:
         raise EvidenceError(f"{provenance.file} is larger than {f.SINGLE_LIMIT:,} bytes")
     value = f.parse_strict(path.read_bytes(), provenance.file)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"value": value}  # a $count answer is a bare number
     if not isinstance(value, dict):
         raise EvidenceError(f"{provenance.file} is not a JSON object")
     return unwrap(value)
