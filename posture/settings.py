@@ -59,6 +59,40 @@ CONSUMER_DOMAINS = (
 )
 
 
+HIGHLY_PRIVILEGED_ROLES = (
+    "62e90394-69f5-4237-9190-012177145e10",  # Global Administrator
+    "e8611ab8-c189-46e8-94e1-60213ab1f814",  # Privileged Role Administrator
+    "7be44c8a-adaf-4e2a-84d6-ab2649e08a13",  # Privileged Authentication Administrator
+    "fe930be7-5e62-47db-91af-98c3a49a38b1",  # User Administrator
+    "f28a1f50-f6e7-4571-818b-6a12f2af6b6c",  # SharePoint Administrator
+    "29232cdf-9323-42fd-ade2-1d097af3e4de",  # Exchange Administrator
+    "8ac3fc64-6eca-42ea-9e69-59f4c7b60eb2",  # Hybrid Identity Administrator
+    "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",  # Application Administrator
+    "158c047a-c907-4556-b7ef-446551a6b5f7",  # Cloud Application Administrator
+)
+"""Role templates that lead to the whole tenant: the list of CISA's baseline, and one that resets administrators' sign-in.
+
+Source: https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
+"""
+
+INFLUENCEABLE_ATTRIBUTES = (
+    "city",
+    "companyName",
+    "country",
+    "department",
+    "displayName",
+    "givenName",
+    "jobTitle",
+    "mobile",
+    "otherMails",
+    "preferredLanguage",
+    "state",
+    "surname",
+    "telephoneNumber",
+)
+"""Attributes whose value a person or their home organization can choose."""
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """Every parameter a control or hunt reads; `[parameters]` in posture.toml changes them.
@@ -90,6 +124,32 @@ class Thresholds:
     approved_inviter_ids: tuple[str, ...] = ()
     approved_guest_admins: tuple[str, ...] = ()
     approved_app_ids: tuple[str, ...] = ()
+    highly_privileged_role_templates: tuple[str, ...] = HIGHLY_PRIVILEGED_ROLES
+    tolerated_role_templates: tuple[str, ...] = ("95e79109-95c0-4d8e-aee3-d01accf2d47b",)  # Guest Inviter
+    min_internal_owners: int = 1
+    influenceable_attributes: tuple[str, ...] = INFLUENCEABLE_ATTRIBUTES
+    intentional_guest_groups: tuple[str, ...] = ()
+    tolerated_skus: tuple[str, ...] = ()
+    expect_allow_to_add_guests: str = ""  # "true" or "false"; "" while the tenant has not decided
+    require_usage_guidelines: bool = False
+    accept_new_guests: bool = True
+    max_expire_days: int = 30
+    max_reauth_days: int = 15
+    required_log_categories: tuple[str, ...] = (
+        "SignInLogs",
+        "NonInteractiveUserSignInLogs",
+        "ServicePrincipalSignInLogs",
+        "ManagedIdentitySignInLogs",
+        "AuditLogs",
+        "ProvisioningLogs",
+    )
+    required_alerts: tuple[str, ...] = (
+        "invitation by a new or unapproved inviter",
+        "guest turned into a member",
+        "change of the authorization, B2B or cross-tenant access policy",
+        "role or ownership given to a guest",
+        "guest invited by a guest",
+    )
     lookback_days: int = 30
     baseline_days: int = 14
     retention_days: int = 180

@@ -125,6 +125,40 @@ def home_domain(row: Mapping[str, Any]) -> str | None:
     return None
 
 
+_EXTERNAL_CREATION = {"invitation", "selfservicesignup"}
+_EXTERNAL_ISSUERS = {"externalazuread", "microsoftaccount", "mail", "google.com", "facebook.com"}
+
+
+def is_external(row: Mapping[str, Any]) -> bool | None:
+    """Return whether a user object stands for somebody from outside; None where it does not tell.
+
+    Outside are guests (`userType` Guest) and external members: `#EXT#` in the
+    user principal name, an invitation or self-service sign-up as origin, an
+    invitation state, or an identity that another provider vouches for. Inside
+    is only who says both Member and a name without that mark: Graph shortens
+    what the caller may not read to an id, and a shortened object is unknown.
+    A former member converted to B2B keeps their name, so where `identities`
+    was not read such a person counts as inside.
+
+    Source: https://learn.microsoft.com/entra/external-id/user-properties
+    """
+    kind, upn = row.get("userType"), row.get("userPrincipalName")
+    if isinstance(kind, str) and kind.casefold() == "guest":
+        return True
+    if isinstance(upn, str) and "#ext#" in upn.casefold():
+        return True
+    origin, state = row.get("creationType"), row.get("externalUserState")
+    if (isinstance(origin, str) and origin.casefold() in _EXTERNAL_CREATION) or isinstance(state, str):
+        return True
+    identities = row.get("identities")
+    for identity in identities if isinstance(identities, list) else ():
+        issuer = identity.get("issuer") if isinstance(identity, Mapping) else None
+        if isinstance(issuer, str) and issuer.casefold() in _EXTERNAL_ISSUERS:
+            return True
+    known = isinstance(kind, str) and kind.casefold() == "member" and isinstance(upn, str) and bool(upn)
+    return False if known else None
+
+
 def domain_of(address: Any) -> str | None:
     """Return the domain of a mail address; None where it is not one address."""
     if not isinstance(address, str) or len(address) > 320 or address.count("@") != 1:

@@ -79,6 +79,7 @@ class GuestUser(TypedDict, total=False):
     onPremisesSyncEnabled: bool
     identities: list[dict[str, Any]]
     assignedLicenses: list[dict[str, Any]]
+    licenseAssignmentStates: list[dict[str, Any]]
 
 
 class SignInActivityUser(TypedDict, total=False):
