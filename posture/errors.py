@@ -37,8 +37,14 @@ class SignInError(PostureError):
 class UnknownValueError(PostureError):
     """A value is absent, of another type, or not one this version knows.
 
-    The evaluator turns it into *not assessed*, reason `unknown-value`.
+    The evaluator turns it into *not assessed*, reason `unknown-value`; where
+    `licence` says what the tenant would need for there to be a value, reason
+    `licence`.
     """
+
+    def __init__(self, message: str, *, licence: str = "") -> None:
+        super().__init__(message)
+        self.licence = licence
 
 
 class EvidenceError(PostureError):

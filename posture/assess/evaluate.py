@@ -118,9 +118,8 @@ def _count(snapshot: Snapshot, settings: Settings, acceptances: Acceptances, fil
         if gap is not None:
             missing[name] = gap
             continue
-        context = TallyContext(
-            snapshot.taken_at, settings.thresholds, {n: snapshot.facts[n].value for n in cls.needs if n != "guests"}
-        )
+        wanted = (n for n in (*cls.needs, *cls.optional) if n != "guests" and n in snapshot.facts)
+        context = TallyContext(snapshot.taken_at, settings.thresholds, {n: snapshot.facts[n].value for n in wanted})
         try:
             made = cls(context)
         except UnknownValueError as unknown:
@@ -235,7 +234,8 @@ def _judge(
         verdict = control.function(**call)
         held = _affected(control, verdict, call, acceptances, files)
     except UnknownValueError as unknown:
-        return _unassessed(control, Gap(control.code, GapReason.UNKNOWN_VALUE, str(unknown)), observed)
+        reason = GapReason.LICENCE if unknown.licence else GapReason.UNKNOWN_VALUE
+        return _unassessed(control, Gap(control.code, reason, str(unknown), licence=unknown.licence), observed)
     except EvidenceError:
         raise
     except Exception as bug:  # a bug in one control must not cost the others; the exit code does not forget
@@ -284,13 +284,13 @@ def _severity(control: Control, verdict: Verdict) -> Severity:
 def _affected(
     control: Control, verdict: Verdict, call: Mapping[str, Any], acceptances: Acceptances, files: _AffectedFiles
 ) -> AffectedObjects:
-    """Collect the objects concerned: from the control's own tally, else from the verdict."""
+    """Collect the objects concerned: guests from the control's own tally, others from the verdict."""
     held = next((a.affected for a in call.values() if isinstance(a, Tally) and a.control == control.code), None)
-    if held is None or not held.count:
+    if held is None:
         held = Affected()
         held.sink, held.accepts = files.sink(control.code), acceptances.matcher(control.code)
-        for row in sorted(verdict.affected, key=lambda r: str(r.get("id", ""))):
-            held.add(dict(row), row.get("domain"))
+    for row in sorted(verdict.affected, key=lambda r: str(r.get("id", ""))):
+        held.add(dict(row), row.get("domain"))
     if verdict.outcome not in (Outcome.FAIL, Outcome.PARTIAL):
         return AffectedObjects()
     return AffectedObjects(held.count, tuple(held.sample[:SAMPLE_SIZE]), files.name(control.code), held.accepted)
@@ -349,9 +349,9 @@ def _gaps(snapshot: Snapshot, controls: tuple[Control, ...]) -> tuple[tuple[Gap,
     users: dict[str, list[str]] = {}
     for control in controls:
         for name in (*control.needs, *control.optional):
-            needs = tallies()[name].needs if name in tallies() else (name,)
-            for need in needs:
-                users.setdefault(need, []).append(control.code)
+            tally = tallies().get(name)
+            for source in (*tally.needs, *tally.optional) if tally else (name,):
+                users.setdefault(source, []).append(control.code)
     asked = dict(snapshot.gaps)
     for name in users:
         gap = _gap_of(snapshot, name)

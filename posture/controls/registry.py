@@ -297,13 +297,15 @@ class Tally:
     """Counts over all guests, fed one guest at a time by the evaluator's only pass.
 
     Bounded: counts, histograms and `affected`. `needs` names the facts without
-    which it means nothing; the side lists among them are on each guest, the
-    others in `context.facts`. `population` counts the guests seen.
+    which it means nothing, `optional` those it can use where they were read:
+    only then are they in `context.facts`. The side lists among them are on
+    each guest. `population` counts the guests seen.
     """
 
     name: ClassVar[str]
     control: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
+    optional: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, context: TallyContext) -> None:
         self.context = context
@@ -333,17 +335,20 @@ class Tally:
 _tallies: dict[str, type[Tally]] = {}
 
 
-def tally(name: str, *, control: str, needs: tuple[str, ...] = ("guests",)) -> Callable[[type[Tally]], type[Tally]]:
+def tally(
+    name: str, *, control: str, needs: tuple[str, ...] = ("guests",), optional: tuple[str, ...] = ()
+) -> Callable[[type[Tally]], type[Tally]]:
     """Register a tally under the name a control asks for it by.
 
     `control` is the code whose affected objects it collects; `needs` must hold
-    `guests` and every side list it looks at.
+    `guests` and every side list it cannot do without, `optional` every other
+    fact it looks at.
     """
 
     def register(cls: type[Tally]) -> type[Tally]:
         if name in _tallies or "guests" not in needs:
             raise TypeError(f"tally {name}: taken, or without guests among its needs")
-        cls.name, cls.control, cls.needs = name, control, needs
+        cls.name, cls.control, cls.needs, cls.optional = name, control, needs, optional
         _tallies[name] = cls
         return cls
 
