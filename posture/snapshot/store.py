@@ -99,14 +99,14 @@ def load(root: Path) -> Snapshot:
     gaps = {g.name: g for g in map(_gap, _objects(manifest, "gaps"))}
     facts: dict[str, Fact] = {}
     for entry in _objects(manifest, "files"):
-        provenance = _provenance(entry)
+        provenance = provenance_from(entry)
         _check(root, provenance)
         name = str(entry["fact"])
         if name in gaps:
             continue
         if name in facts:
             raise EvidenceError(f"{root / 'manifest.json'}: the fact {name!r} is listed twice")
-        facts[name] = Fact(name, _value(source, provenance), provenance)
+        facts[name] = Fact(name, value_of(root, provenance), provenance)
     return Snapshot(_tenant(manifest), taken_at, facts, gaps, manifest)
 
 
@@ -126,7 +126,8 @@ def _gap(entry: Mapping[str, Any]) -> Gap:
     return Gap(str(entry["fact"]), reason, **words)
 
 
-def _provenance(entry: Mapping[str, Any]) -> Provenance:
+def provenance_from(entry: Mapping[str, Any]) -> Provenance:
+    """Read one `files` entry of a manifest; EvidenceError where it is not one."""
     file, when = entry.get("file"), moment(entry.get("retrieved_at"))
     if (
         not isinstance(file, str)
@@ -168,10 +169,11 @@ def _check(root: Path, provenance: Provenance) -> None:
         raise EvidenceError(f"{provenance.file} is not the file the manifest describes: its SHA-256 differs")
 
 
-def _value(source: f.Folder, provenance: Provenance) -> Any:
+def value_of(root: Path, provenance: Provenance) -> Any:
+    """Return a fact's value from its evidence file: an object, or rows that read themselves again."""
     if provenance.file.endswith((".ndjson", ".ndjson.gz")):
-        return f.FileRows(source.root, provenance.file, provenance.rows)
-    path = source.root / provenance.file
+        return f.FileRows(root, provenance.file, provenance.rows)
+    path = root / provenance.file
     if path.stat().st_size > f.SINGLE_LIMIT:
         raise EvidenceError(f"{provenance.file} is larger than {f.SINGLE_LIMIT:,} bytes")
     value = f.parse_strict(path.read_bytes(), provenance.file)

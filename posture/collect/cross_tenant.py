@@ -1,0 +1,76 @@
+"""Cross-tenant access: the default, the partners, the organizations joined with."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from posture.collect.registry import gatherer
+from posture.collect.source import Source, gathered
+from posture.snapshot.types import Rows
+
+_ROLES = ("Global Reader", "Security Reader")
+_BASE = "/policies/crossTenantAccessPolicy"
+
+
+@gatherer(
+    f"GET /v1.0{_BASE}",
+    permission="Policy.Read.All",
+    roles=_ROLES,
+    page="https://learn.microsoft.com/graph/api/crosstenantaccesspolicy-get",
+)
+async def cross_tenant_access_policy(graph: Source) -> dict[str, Any]:
+    """Read which other clouds may take part."""
+    return await graph.one(_BASE)
+
+
+@gatherer(
+    f"GET /v1.0{_BASE}/default",
+    permission="Policy.Read.All",
+    roles=_ROLES,
+    page="https://learn.microsoft.com/graph/api/crosstenantaccesspolicyconfigurationdefault-get",
+)
+async def cross_tenant_default(graph: Source) -> dict[str, Any]:
+    """Read what applies to every tenant that is no named partner."""
+    return await graph.one(f"{_BASE}/default")
+
+
+@gatherer(
+    f"GET /v1.0{_BASE}/partners",
+    permission="Policy.Read.All",
+    roles=_ROLES,
+    page="https://learn.microsoft.com/graph/api/crosstenantaccesspolicy-list-partners",
+)
+async def cross_tenant_partners(graph: Source) -> Rows:
+    """Read the named partners with their identity synchronization."""
+    return await graph.all(f"{_BASE}/partners", expand="identitySynchronization", key="tenantId")
+
+
+@gatherer(
+    "GET /v1.0/tenantRelationships/multiTenantOrganization",
+    permission="MultiTenantOrganization.Read.All",
+    page="https://learn.microsoft.com/graph/api/multitenantorganization-get",
+    clouds=("global",),
+)
+async def multi_tenant_organization(graph: Source) -> dict[str, Any]:
+    """Read whether the tenant is part of a multitenant organization."""
+    return await graph.one("/tenantRelationships/multiTenantOrganization")
+
+
+@gatherer(
+    "GET /v1.0/tenantRelationships/findTenantInformationByTenantId",
+    permission="CrossTenantInformation.ReadBasic.All",
+    page="https://learn.microsoft.com/graph/api/tenantrelationship-findtenantinformationbytenantid",
+    after=("cross_tenant_partners",),
+    declinable=True,
+    cost="one request per 20 partners",
+)
+async def partner_tenants(graph: Source, cross_tenant_partners: Rows) -> Rows:
+    """Read the public names of the partner tenants."""
+    ids = sorted({str(p["tenantId"]) for p in cross_tenant_partners if isinstance(p.get("tenantId"), str)})
+    base = "/tenantRelationships/findTenantInformationByTenantId(tenantId='{}')"
+    paths = {base.format(i): i for i in ids}
+
+    async def rows() -> AsyncIterator[tuple[str, bytes]]:
+        async for path, answer in gathered(graph, list(paths)):
+            yield paths[path], answer.body
+
+    return await graph.collected(rows(), "/tenantRelationships/tenants", label="partners")

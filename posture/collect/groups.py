@@ -1,0 +1,153 @@
+"""Groups and teams: rules, owners, settings, and the members of those that matter most."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from posture.collect.registry import gatherer
+from posture.collect.source import PAGE, Source, gathered, related
+from posture.snapshot.types import Rows
+
+_ROLES = ("Global Reader", "Directory Readers")
+_GROUP = (
+    "id",
+    "displayName",
+    "visibility",
+    "groupTypes",
+    "securityEnabled",
+    "mailEnabled",
+    "isAssignableToRole",
+    "membershipRule",
+    "membershipRuleProcessingState",
+    "assignedLicenses",
+    "resourceProvisioningOptions",
+)
+_PERSON = "id,displayName,userPrincipalName,userType"
+
+
+@gatherer(
+    "GET /v1.0/groups",
+    permission="GroupMember.Read.All",
+    roles=_ROLES,
+    page="https://learn.microsoft.com/graph/api/group-list",
+)
+async def groups(graph: Source) -> Rows:
+    """Read all groups with their rules."""
+    return await graph.all("/groups", _GROUP, top=PAGE, count="")
+
+
+@gatherer(
+    "GET /v1.0/groups?$expand=owners",
+    permission="GroupMember.Read.All + User.Read.All",
+    roles=_ROLES,
+    page="https://learn.microsoft.com/graph/api/group-list-owners",
+)
+async def group_owners(graph: Source) -> Rows:
+    """Read who owns each group."""
+    return await graph.all(
+        "/groups", ("id",), expand=f"owners($select={_PERSON})", top=PAGE, label="owners", count="", whole="owners"
+    )
+
+
+@gatherer(
+    "GET /v1.0/groups/{id}/transitiveMembers",
+    permission="GroupMember.Read.All + User.Read.All",
+    roles=_ROLES,
+    page="https://learn.microsoft.com/graph/api/group-list-transitivemembers",
+    after=("groups", "role_assignments", "conditional_access_policies"),
+    cost="one request per 20 groups that hold roles, may hold roles, or are excluded from Conditional Access",
+)
+async def privileged_group_members(
+    graph: Source, groups: Rows, role_assignments: Rows, conditional_access_policies: Rows
+) -> Rows:
+    """Read the members, nested ones too, of the groups whose members gain a role or escape a policy."""
+    known = {g["id"] for g in groups if isinstance(g.get("id"), str)}
+    wanted = {g["id"] for g in groups if g.get("isAssignableToRole") is True and isinstance(g.get("id"), str)}
+    wanted |= {p for a in role_assignments if (p := a.get("principalId")) in known}
+    wanted |= {g for g in _excluded_groups(conditional_access_policies) if g in known}
+    template = f"/groups/{{}}/transitiveMembers?$select={_PERSON}&$top={PAGE}"
+    rows = related(graph, sorted(wanted), template, "members")
+    return await graph.collected(rows, "/groups", label="members")
+
+
+def _excluded_groups(policies: Iterable[dict[str, Any]]) -> set[str]:
+    found: set[str] = set()
+    for policy in policies:
+        conditions = policy.get("conditions")
+        users = conditions.get("users") if isinstance(conditions, dict) else None
+        excluded = users.get("excludeGroups") if isinstance(users, dict) else None
+        found.update(g for g in excluded or () if isinstance(g, str))
+    return found
+
+
+@gatherer(
+    "GET /v1.0/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances",
+    permission="PrivilegedEligibilitySchedule.Read.AzureADGroup",
+    roles=("Global Reader",),
+    licence="Entra ID P2 or ID Governance",
+    page="https://learn.microsoft.com/graph/api/privilegedaccessgroup-list-eligibilityscheduleinstances",
+    after=("groups",),
+    cost="one request per 20 role-assignable groups",
+)
+async def group_eligibilities(graph: Source, groups: Rows) -> Rows:
+    """Read who may activate membership of the role-assignable groups."""
+    ids = sorted(g["id"] for g in groups if g.get("isAssignableToRole") is True and isinstance(g.get("id"), str))
+    base = "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
+    paths = [f"{base}?$filter=groupId eq '{i}'" for i in ids]
+
+    async def rows() -> AsyncIterator[tuple[str, bytes]]:
+        async for _, answer in gathered(graph, paths):
+            async for line in graph.graph.rest_of(answer):
+                yield graph.row_id(line), line
+
+    return await graph.collected(rows(), base)
+
+
+@gatherer(
+    "GET /v1.0/groupSettings",
+    permission="GroupSettings.Read.All",
+    roles=_ROLES,
+    page="https://learn.microsoft.com/graph/api/group-list-settings",
+)
+async def group_settings(graph: Source) -> Rows:
+    """Read the tenant's group settings; none means that the template's defaults apply."""
+    return await graph.all("/groupSettings")
+
+
+@gatherer(
+    "GET /v1.0/groups/{id}/settings",
+    permission="GroupSettings.Read.All",
+    roles=_ROLES,
+    page="https://learn.microsoft.com/graph/api/group-list-settings",
+    after=("groups",),
+    declinable=True,
+    cost="one request per 20 Microsoft 365 groups",
+)
+async def group_setting_overrides(graph: Source, groups: Rows) -> Rows:
+    """Read the settings of single Microsoft 365 groups."""
+    ids = sorted(g["id"] for g in groups if "Unified" in (g.get("groupTypes") or ()) and isinstance(g.get("id"), str))
+    return await graph.collected(related(graph, ids, "/groups/{}/settings", "settings"), "/groups", label="settings")
+
+
+@gatherer(
+    "GET /v1.0/teams/{id}?$select=guestSettings",
+    permission="TeamSettings.Read.All",
+    page="https://learn.microsoft.com/graph/api/team-get",
+    licence="Microsoft Teams",
+    after=("groups",),
+    declinable=True,
+    cost="one request per 20 teams",
+)
+async def teams_guest_settings(graph: Source, groups: Rows) -> Rows:
+    """Read what guests may do in each team."""
+    ids = sorted(
+        g["id"]
+        for g in groups
+        if "Team" in (g.get("resourceProvisioningOptions") or ()) and isinstance(g.get("id"), str)
+    )
+    paths = {f"/teams/{i}?$select=id,displayName,guestSettings": i for i in ids}
+
+    async def rows() -> AsyncIterator[tuple[str, bytes]]:
+        async for path, answer in gathered(graph, list(paths)):
+            yield paths[path], answer.body
+
+    return await graph.collected(rows(), "/teams")

@@ -1,0 +1,305 @@
+"""Read a tenant: every gatherer once, what fails becomes a gap, all of it evidence."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posture import CATALOGUE_VERSION, __version__
+from posture.collect.journal import Journal
+from posture.collect.registry import Gatherer, gatherers
+from posture.collect.source import Progress, Record, Source
+from posture.errors import (
+    AccessDeniedError,
+    AnswerError,
+    BadRequestError,
+    GraphError,
+    NetworkError,
+    NotFoundError,
+    NotLicensedError,
+    OutputError,
+    ServerError,
+    SignInError,
+    ThrottledError,
+    TokenRefusedError,
+)
+from posture.settings import Settings
+from posture.snapshot.folder import dump, write_private
+from posture.snapshot.store import load, manifest_of, stamp
+from posture.snapshot.store import provenance_from as provenance_from
+from posture.snapshot.types import Fact, Gap, GapReason, Provenance, Snapshot, Tenant
+from posture.snapshot.values import moment
+
+if TYPE_CHECKING:
+    from posture.graph.reader import GraphReader
+
+log = logging.getLogger("posture.collect")
+
+_REASONS: tuple[tuple[type[GraphError], GapReason], ...] = (
+    (AccessDeniedError, GapReason.PERMISSION),
+    (NotLicensedError, GapReason.LICENCE),
+    (TokenRefusedError, GapReason.SIGN_IN),
+    (NotFoundError, GapReason.NOT_FOUND),
+    (BadRequestError, GapReason.QUERY),
+    (ThrottledError, GapReason.THROTTLED),
+    (ServerError, GapReason.SERVER),
+    (NetworkError, GapReason.NETWORK),
+    (AnswerError, GapReason.ANSWER),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to read and how.
+
+    `root` takes the evidence; `wanted` are fact names (None: all that are not
+    optional), `declined` are left out and become gaps. `cloud` is a key of
+    graph/clouds.py. `meta` goes into the manifest: account, permissions,
+    command. `lookback_days` is the window of the logs.
+    """
+
+    root: Path
+    clock: Callable[[], datetime]
+    settings: Settings
+    cloud: str = "global"
+    wanted: frozenset[str] | None = None
+    declined: frozenset[str] = frozenset()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    progress: Callable[[Progress], None] | None = None
+    on_gap: Callable[[Gap], None] | None = None
+    partition_from: int = 20_000
+    journal_root: Path | None = None
+
+
+async def collect(graph: "GraphReader", plan: Plan) -> Snapshot:
+    """Read everything the plan wants, write the evidence folder and return it as a snapshot.
+
+    A journal left in the folder by a killed run is taken up. Raises
+    OutputError where the folder cannot be written; a source that fails is a
+    gap, never an error.
+    """
+    journal = Journal(plan.journal_root or plan.root.parent)
+    started = journal.load("run")
+    taken_at = moment(started["taken_at"]) if started else None
+    if taken_at is None:
+        taken_at = plan.clock()
+        journal.save("run", {"taken_at": stamp(taken_at), "version": __version__})
+    run = _Run(graph, plan, journal, taken_at)
+    await run.all()
+    tenant = _tenant(run.facts, plan.meta)
+    manifest = manifest_of(
+        meta={
+            "tool": {"name": "posture", "version": __version__, "catalogue_version": CATALOGUE_VERSION},
+            "cloud": plan.cloud,
+            **plan.meta,
+            "ended": stamp(plan.clock()),
+        },
+        tenant=tenant,
+        taken_at=taken_at,
+        facts=[(name, r.provenance, r.extra) for name, r in sorted(run.records.items()) if r.provenance is not None],
+        gaps=run.gaps.values(),
+    )
+    from posture.snapshot.settings_file import settings_json
+
+    write_private(plan.root / "settings.json", dump(settings_json(plan.settings)))
+    write_private(plan.root / "manifest.json", dump(manifest))
+    journal.remove()
+    return load(plan.root)
+
+
+class _Run:
+    def __init__(self, graph: "GraphReader", plan: Plan, journal: Journal, taken_at: datetime) -> None:
+        self._graph, self._plan, self._journal, self._taken_at = graph, plan, journal, taken_at
+        self.records: dict[str, Record] = {}
+        self.facts: dict[str, Any] = {}
+        self.gaps: dict[str, Gap] = {}
+        self._chosen = _chosen(plan)
+        self._ready = {name: asyncio.Event() for name in self._chosen}
+
+    async def all(self) -> None:
+        """Read all chosen sources; those that wait for others start when these are done."""
+        async with asyncio.TaskGroup() as group:
+            for g in self._chosen.values():
+                group.create_task(self._one(g))
+
+    async def _one(self, g: Gatherer) -> None:
+        try:
+            for name in g.after:
+                if name in self._ready:
+                    await self._ready[name].wait()
+            await self._read(g)
+        finally:
+            self._ready[g.name].set()
+
+    async def _read(self, g: Gatherer) -> None:
+        if self._taken_up(g):
+            return
+        gap = self._early_gap(g)
+        if gap is None:
+            source = self._source(g)
+            try:
+                await g.function(source, *(self.facts[n] for n in g.after))
+                gap = self._kept(g, source)
+            except GraphError as error:
+                gap = gap_of(g, error, source.record.kept)
+            except (OutputError, SignInError, KeyboardInterrupt, asyncio.CancelledError):
+                raise
+            except (
+                Exception
+            ) as bug:  # a bug in one gatherer must not cost the others; its fact is a gap, the exit code remembers
+                log.exception("gatherer %s failed", g.name)
+                gap = Gap(
+                    g.name,
+                    GapReason.ERROR,
+                    f"posture failed while reading: {type(bug).__name__}",
+                    g.endpoint,
+                    g.permission,
+                )
+            if gap is not None and source.record.provenance is not None and source.record.kept:
+                self.records[g.name] = source.record
+        if gap is not None:
+            self.gaps[g.name] = gap
+            if self._plan.on_gap is not None:
+                self._plan.on_gap(gap)
+        self._remember(g.name)
+
+    def _source(self, g: Gatherer) -> Source:
+        return Source(
+            self._graph,
+            self._plan.root,
+            fact=g.name,
+            permission=g.permission,
+            journal=self._journal,
+            progress=self._plan.progress,
+            partition_from=self._plan.partition_from,
+            lookback_days=self._plan.settings.thresholds.lookback_days,
+            taken_at=self._taken_at,
+        )
+
+    def _early_gap(self, g: Gatherer) -> Gap | None:
+        """Return a gap that is known without asking."""
+        plan = self._plan
+        if g.name in plan.declined:
+            return Gap(g.name, GapReason.DECLINED, "left out on request", g.endpoint, g.permission, g.licence)
+        if plan.cloud not in g.clouds:
+            return Gap(g.name, GapReason.CLOUD, f"not available in this cloud ({plan.cloud})", g.endpoint, g.permission)
+        for name in g.after:
+            if name not in self.facts:
+                why = self.gaps.get(name)
+                detail = f"needs {name}, which is {why.detail if why else 'not read'}"
+                reason = why.reason if why else GapReason.NOT_COLLECTED
+                return Gap(g.name, reason, detail, g.endpoint, why.permission if why else g.permission, g.licence)
+        return None
+
+    def _kept(self, g: Gatherer, source: Source) -> Gap | None:
+        record = source.record
+        if record.provenance is None:
+            return Gap(g.name, GapReason.ERROR, "posture kept no evidence for it", g.endpoint, g.permission)
+        self.records[g.name] = record
+        self.facts[g.name] = record.value
+        return None
+
+    def _remember(self, name: str) -> None:
+        """Write down that a fact is finished, for a run that is taken up."""
+        entry: dict[str, Any] = {}
+        if name in self.records:
+            record = self.records[name]
+            entry = manifest_of(
+                meta={},
+                tenant=Tenant(""),
+                taken_at=self._taken_at,
+                facts=[(name, _sure(record), record.extra)],
+                gaps=[],
+            )
+        gaps = manifest_of(
+            meta={},
+            tenant=Tenant(""),
+            taken_at=self._taken_at,
+            facts=[],
+            gaps=[self.gaps[name]] if name in self.gaps else [],
+        )
+        self._journal.save(name, {"files": entry.get("files", []), "gaps": gaps["gaps"]})
+
+    def _taken_up(self, g: Gatherer) -> bool:
+        """Take a finished fact of a killed run; a gap is asked again, its reason may be gone."""
+        entry = self._journal.load(g.name)
+        if entry is None or entry["gaps"]:
+            return False
+        for file in entry["files"]:
+            provenance = provenance_from(file)
+            known = {"fact", "file", "endpoint", "url", "permission", "retrieved_at", "request_ids", "pages", "sha256"}
+            known |= {"rows", "count_before", "count_after", "notes"}
+            value = load_value(self._plan.root, provenance)
+            self.records[g.name] = Record(
+                provenance, {k: v for k, v in file.items() if k not in known}, value, provenance.file
+            )
+            self.facts[g.name] = value
+        return True
+
+
+def load_value(root: Path, provenance: Provenance) -> Any:
+    """Return a fact's value from its evidence file."""
+    from posture.snapshot.store import value_of
+
+    return value_of(root, provenance)
+
+
+def _sure(record: Record) -> Provenance:
+    if record.provenance is None:
+        raise AssertionError("a record without provenance is never kept")
+    return record.provenance
+
+
+def _chosen(plan: Plan) -> dict[str, Gatherer]:
+    known = gatherers()
+    if plan.wanted is None:
+        return {n: g for n, g in known.items() if not g.optional}
+    chosen: dict[str, Gatherer] = {}
+    todo = list(plan.wanted)
+    while todo:
+        name = todo.pop()
+        if name in known and name not in chosen:
+            chosen[name] = known[name]
+            todo.extend(known[name].after)
+    return {n: g for n, g in known.items() if n in chosen}
+
+
+def gap_of(g: Gatherer, error: GraphError, file: str = "") -> Gap:
+    """Turn what Graph refused into a gap with its reason and what it rests on."""
+    from posture.collect.source import ShortListError
+
+    reason = next((r for kind, r in _REASONS if isinstance(error, kind)), GapReason.ANSWER)
+    if isinstance(error, ShortListError):
+        reason = GapReason.INCOMPLETE
+    words = [str(error)]
+    if error.status is not None and str(error.status) not in str(error):
+        words.append(f"(HTTP {error.status}{f', {error.code}' if error.code else ''})")
+    return Gap(g.name, reason, " ".join(words), g.endpoint, g.permission, g.licence, error.request_id, file)
+
+
+def _tenant(facts: Mapping[str, Any], meta: Mapping[str, Any]) -> Tenant:
+    """Say whom the evidence is about: the organization, else the token's own tenant id."""
+    row = next(iter(facts["organization"]), None) if "organization" in facts else None
+    if not isinstance(row, dict):
+        account = meta.get("account")
+        return Tenant(str(account.get("tenant_id", "")) if isinstance(account, dict) else "")
+    verified = row.get("verifiedDomains")
+    domains = (
+        [d for d in verified if isinstance(d, dict) and isinstance(d.get("name"), str)]
+        if isinstance(verified, list)
+        else []
+    )
+    primary = next((d["name"] for d in domains if d.get("isDefault") is True), domains[0]["name"] if domains else "")
+    return Tenant(
+        id=str(row.get("id", "")),
+        name=str(row.get("displayName") or ""),
+        domains=tuple(sorted(d["name"].lower() for d in domains)),
+        primary_domain=primary.lower(),
+    )
+
+
+Collected = Awaitable[Snapshot]
+__all__ = ["Collected", "Fact", "Plan", "collect", "gap_of"]

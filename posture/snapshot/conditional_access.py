@@ -1,0 +1,568 @@
+"""What Conditional Access asks of guests: policies read once, for every control that needs them.
+
+    guest_policies(conditional_access_policies, authentication_strengths=()) -> list[GuestPolicy]
+    guest_mfa(conditional_access_policies, security_defaults, exclusions, ...) -> GuestMfa
+
+A policy counts for a kind of guest only where it is shown to reach it; what
+this version cannot read makes the policy *unclear*, never better.
+
+Sources: https://learn.microsoft.com/graph/api/resources/conditionalaccesspolicy
+https://learn.microsoft.com/graph/api/resources/conditionalaccessguestsorexternalusers
+https://learn.microsoft.com/graph/api/resources/conditionalaccessgrantcontrols
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from posture.errors import UnknownValueError
+from posture.snapshot.types import Gap
+from posture.snapshot.values import block, flag, items, objects, present, text
+
+GUEST_TYPES = (
+    "internalGuest",
+    "b2bCollaborationGuest",
+    "b2bCollaborationMember",
+    "b2bDirectConnectUser",
+    "otherExternalUser",
+    "serviceProvider",
+)
+"""The six kinds of outsiders that Conditional Access tells apart."""
+OPTIONAL_TYPES = frozenset({"serviceProvider"})
+"""Kinds a policy may leave out: partner technicians, governed by GDAP."""
+ENTITLEMENT_MANAGEMENT_APP = "810dcf14-1858-4bf2-8134-4c369fa3235b"
+"""Guests need this app before they have MFA here; Microsoft advises to exclude it. Matched by name alone: unverified."""
+DIRECTORY_SYNC_ROLE = "d29b2b05-8046-44ba-8758-1e26182fcf32"
+"""Directory Synchronization Accounts, left out by Microsoft's own templates; no guest works in it."""
+LEGACY_CLIENTS = frozenset({"exchangeactivesync", "other"})
+MODERN_CLIENTS = frozenset({"browser", "mobileappsanddesktopclients"})
+
+_CLIENTS = LEGACY_CLIENTS | MODERN_CLIENTS | {"all", "eassupported"}
+_STATES = {"enabled": "enabled", "disabled": "disabled", "enabledForReportingButNotEnforced": "report-only"}
+_CONTROLS = frozenset(
+    {
+        "block",
+        "mfa",
+        "compliantDevice",
+        "domainJoinedDevice",
+        "approvedApplication",
+        "compliantApplication",
+        "passwordChange",
+        "riskRemediation",
+    }
+)
+_BUILT_IN_STRENGTHS = {f"00000000-0000-0000-0000-00000000000{n}" for n in (2, 3, 4)}
+"""MFA, passwordless MFA and phishing-resistant MFA.
+
+Source: https://learn.microsoft.com/entra/identity/authentication/concept-authentication-strengths
+"""
+_USER_KEYS = ("includeUsers", "includeGuestsOrExternalUsers", "excludeUsers", "excludeGuestsOrExternalUsers")
+
+
+@dataclass(frozen=True, slots=True)
+class GuestPolicy:
+    """One Conditional Access policy as far as it concerns guests.
+
+    `state` is enabled, report-only or disabled. `types` are the kinds it
+    reaches whatever their tenant, `some_types` those it reaches for some
+    tenants only. `individuals` says that it (also) names users, groups or
+    roles, which proves nothing about guests as a kind. `narrowed_by` are words
+    for conditions under which alone it applies. `unclear` is what this version
+    cannot read of it. Ids and application names are in lower case.
+    """
+
+    id: str
+    state: str
+    types: frozenset[str]
+    some_types: frozenset[str]
+    individuals: bool
+    applications: frozenset[str]
+    excluded_applications: frozenset[str]
+    narrowed_by: tuple[str, ...]
+    clients: frozenset[str]
+    excluded_users: frozenset[str]
+    excluded_groups: frozenset[str]
+    excluded_roles: frozenset[str]
+    blocks: bool
+    mfa: str
+    terms_of_use: tuple[str, ...]
+    session: Mapping[str, Any]
+    unclear: tuple[str, ...]
+
+    @property
+    def enforced(self) -> bool:
+        """Whether it is on; report-only enforces nothing."""
+        return self.state == "enabled"
+
+    @property
+    def reaches(self) -> frozenset[str]:
+        """Every kind it reaches at all."""
+        return self.types | self.some_types
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it names all resources; exclusions are told apart."""
+        return "all" in self.applications
+
+    @property
+    def modern_clients(self) -> bool:
+        """Whether browsers and modern apps are both reached."""
+        return "all" in self.clients or self.clients >= MODERN_CLIENTS
+
+
+def guest_policies(
+    conditional_access_policies: Iterable[Mapping[str, Any]],
+    authentication_strengths: Iterable[Mapping[str, Any]] | Gap = (),
+) -> list[GuestPolicy]:
+    """Return every policy that is on or report-only, in the order of the list.
+
+    `mfa` of each is "mfa", "strength" (an authentication strength alone asks
+    for it), "weak" (it can be met without MFA) or "" (it does not ask).
+    """
+    known = {} if isinstance(authentication_strengths, Gap) else _strengths(authentication_strengths)
+    found = []
+    for policy in objects(conditional_access_policies, "conditional access policies"):
+        state = policy.get("state")
+        if state != "disabled":
+            found.append(_policy(policy, known))
+    return found
+
+
+def _strengths(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {str(r.get("id")).casefold(): r.get("requirementsSatisfied") for r in objects(rows, "strengths")}
+
+
+class _Reading:
+    """One policy being read; what cannot be read is noted instead of raised."""
+
+    def __init__(self) -> None:
+        self.unclear: list[str] = []
+
+    def words(self, obj: Mapping[str, Any], key: str, *, needed: bool = False) -> frozenset[str]:
+        """Return a list of words in lower case; null and absent are empty unless needed."""
+        value = obj.get(key)
+        if value is None and not needed:
+            return frozenset()
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            self.unclear.append(f"{key} is not a list of words")
+            return frozenset()
+        return frozenset(v.casefold() for v in value)
+
+    def part(self, obj: Mapping[str, Any], key: str, *, needed: bool = False) -> Mapping[str, Any]:
+        """Return an object; null and absent are empty unless needed."""
+        value = obj.get(key)
+        if isinstance(value, dict):
+            return value
+        if value is not None or needed:
+            self.unclear.append(f"{key} is not an object")
+        return {}
+
+
+def _policy(policy: Mapping[str, Any], strengths: Mapping[str, Any]) -> GuestPolicy:
+    read = _Reading()
+    state = _STATES.get(str(policy.get("state")), "")
+    if not state:
+        read.unclear.append("its state is not one this version knows")
+    conditions = read.part(policy, "conditions", needed=True)
+    users = read.part(conditions, "users", needed=bool(conditions))
+    applications = read.part(conditions, "applications", needed=bool(conditions))
+    types, some_types = _types(users, read)
+    clients = read.words(conditions, "clientAppTypes", needed=bool(conditions))
+    if not clients <= _CLIENTS:
+        read.unclear.append("clientAppTypes has a word this version does not know")
+    blocks, mfa, terms = _grant(policy, strengths, read)
+    session = read.part(policy, "sessionControls")
+    return GuestPolicy(
+        id=str(policy.get("id", "")),
+        state=state or "enabled",
+        types=types,
+        some_types=some_types,
+        individuals=any(users.get(k) for k in ("includeGroups", "includeRoles"))
+        or bool(read.words(users, "includeUsers") - {"all", "none", "guestsorexternalusers"}),
+        applications=read.words(applications, "includeApplications"),
+        excluded_applications=read.words(applications, "excludeApplications"),
+        narrowed_by=(*_narrowed_applications(applications), *_narrowed(conditions)),
+        clients=clients,
+        excluded_users=read.words(users, "excludeUsers") - {"guestsorexternalusers"},
+        excluded_groups=read.words(users, "excludeGroups"),
+        excluded_roles=read.words(users, "excludeRoles"),
+        blocks=blocks,
+        mfa=mfa,
+        terms_of_use=terms,
+        session=session,
+        unclear=tuple(read.unclear),
+    )
+
+
+def _types(users: Mapping[str, Any], read: _Reading) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the kinds reached in all tenants, and those reached in some only."""
+    included = read.words(users, "includeUsers")
+    everyone = frozenset(GUEST_TYPES) if included & {"all", "guestsorexternalusers"} else frozenset()
+    named, all_tenants = _guest_block(users, "includeGuestsOrExternalUsers", read)
+    full = everyone | (named if all_tenants else named & {"internalGuest"})
+    some = named - full
+    if "guestsorexternalusers" in read.words(users, "excludeUsers"):
+        return frozenset(), frozenset()
+    out, out_everywhere = _guest_block(users, "excludeGuestsOrExternalUsers", read)
+    if out_everywhere:
+        return full - out, some - out
+    # An exclusion for some tenants leaves the others reached; an internal guest has no other tenant.
+    return full - out, (some | (full & out)) - (out & {"internalGuest"})
+
+
+def _guest_block(users: Mapping[str, Any], key: str, read: _Reading) -> tuple[frozenset[str], bool]:
+    """Return the kinds a block names and whether it means all tenants."""
+    value = users.get(key)
+    if value is None:
+        return frozenset(), True
+    if not isinstance(value, dict) or not isinstance(value.get("guestOrExternalUserTypes"), str):
+        read.unclear.append(f"{key} does not name its types")
+        return frozenset(), True
+    words = {w.strip().casefold() for w in value["guestOrExternalUserTypes"].split(",")} - {"", "none"}
+    known = {t.casefold(): t for t in GUEST_TYPES}
+    if words - known.keys():
+        read.unclear.append(f"{key} names a type this version does not know")
+    found = frozenset(known[w] for w in words if w in known)
+    if found <= {"internalGuest"}:
+        return found, True
+    return found, _all_tenants(value.get("externalTenants"), key, read)
+
+
+def _all_tenants(value: Any, key: str, read: _Reading) -> bool:
+    kind = value.get("membershipKind") if isinstance(value, dict) else None
+    if kind is None and isinstance(value, dict):
+        marker = str(value.get("@odata.type", "")).casefold()
+        kind = {"allexternaltenants": "all", "enumeratedexternaltenants": "enumerated"}.get(
+            marker.rpartition("conditionalaccess")[2], None
+        )
+    if kind not in ("all", "enumerated"):
+        read.unclear.append(f"{key} does not say for which tenants")
+    # Unclear exclusions count for all tenants, unclear inclusions for some: the less protected reading.
+    return kind == "all" or (kind != "enumerated" and key.startswith("exclude"))
+
+
+def _narrowed_applications(applications: Mapping[str, Any]) -> list[str]:
+    """Return words for targets other than resources."""
+    found = []
+    if applications.get("includeUserActions"):
+        found.append("user actions")
+    if applications.get("includeAuthenticationContextClassReferences"):
+        found.append("authentication contexts")
+    if applications.get("applicationFilter") and "all" not in {
+        str(a).casefold() for a in applications.get("includeApplications") or ()
+    }:
+        found.append("an application filter")
+    elif applications.get("applicationFilter"):
+        found.append("an application filter beside all resources")
+    return found
+
+
+def _narrowed(conditions: Mapping[str, Any]) -> list[str]:
+    """Return words for the further conditions under which alone a policy applies."""
+    plain = {"users", "applications", "clientAppTypes", "platforms", "locations", "@odata.type"}
+    words = {
+        "signInRiskLevels": "sign-in risk",
+        "userRiskLevels": "user risk",
+        "servicePrincipalRiskLevels": "service principal risk",
+        "insiderRiskLevels": "insider risk",
+        "devices": "devices",
+        "deviceStates": "devices",
+        "authenticationFlows": "authentication flows",
+        "clientApplications": "workload identities",
+    }
+    found = [words.get(k, "a condition this version does not know") for k, v in conditions.items() if v and k not in plain]
+    for key, all_word in (("platforms", "all"), ("locations", "all")):
+        value = conditions.get(key)
+        if value and not _unlimited(value, key, all_word):
+            found.append(key)
+    return list(dict.fromkeys(found))
+
+
+def _unlimited(value: Any, key: str, all_word: str) -> bool:
+    if not isinstance(value, dict):
+        return False
+    name = key[0].upper() + key[1:]
+    included = value.get(f"include{name}")
+    included = included if isinstance(included, list) else []
+    return all_word in {str(i).casefold() for i in included} and not value.get(f"exclude{name}")
+
+
+def _grant(
+    policy: Mapping[str, Any], strengths: Mapping[str, Any], read: _Reading
+) -> tuple[bool, str, tuple[str, ...]]:
+    """Return whether it blocks, how it asks for MFA, and its terms of use."""
+    grant = read.part(policy, "grantControls")
+    if not grant:
+        return False, "", ()
+    controls = grant.get("builtInControls") or []
+    if not isinstance(controls, list) or not set(map(str, controls)) <= _CONTROLS:
+        read.unclear.append("builtInControls has a word this version does not know")
+        controls = [c for c in controls if c in _CONTROLS] if isinstance(controls, list) else []
+    terms = tuple(sorted(str(t) for t in grant.get("termsOfUse") or ()))
+    others = [*(grant.get("customAuthenticationFactors") or ())]
+    alternatives = [*("mfa" if c == "mfa" else "" for c in controls), *("" for _ in (*terms, *others))]
+    strength = _strength(grant, strengths, read)
+    if strength is not None:
+        alternatives.append(strength)
+    if "block" in controls:
+        return True, "", terms
+    asks = [a for a in alternatives if a]
+    if not asks:
+        return False, "", terms
+    best = "mfa" if "mfa" in asks else "strength"
+    if len(alternatives) == 1 or grant.get("operator") == "AND":
+        return False, best, terms
+    if grant.get("operator") != "OR":
+        read.unclear.append("its grant operator is neither AND nor OR")
+        return False, "weak", terms
+    return False, best if len(asks) == len(alternatives) else "weak", terms
+
+
+def _strength(grant: Mapping[str, Any], strengths: Mapping[str, Any], read: _Reading) -> str | None:
+    """Return "strength", "" for one that is met without MFA, or None where there is none."""
+    value = grant.get("authenticationStrength")
+    if value is None:
+        return None
+    strength_id = str(value.get("id", "")).casefold() if isinstance(value, dict) else ""
+    if strength_id in _BUILT_IN_STRENGTHS:
+        return "strength"
+    satisfied = value.get("requirementsSatisfied") if isinstance(value, dict) else None
+    satisfied = satisfied or strengths.get(strength_id)
+    if satisfied not in ("mfa", "none"):
+        read.unclear.append("posture cannot tell whether its authentication strength means MFA")
+    return "strength" if satisfied == "mfa" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class GuestExclusions:
+    """Which guests sit in the exclusions of policies.
+
+    `users` are the ids among all `excludeUsers` that are guests, a Gap where
+    the guest list was not read. `groups` maps the id of an excluded group to
+    how many externals it holds; a group missing from it was not read.
+    `not_entra` counts guests who sign in by code, Google, SAML or a personal
+    account, to whom authentication strengths do not apply; a Gap where unknown.
+    """
+
+    users: Collection[str] | Gap
+    groups: Mapping[str, int]
+    not_entra: int | Gap
+    break_glass: Collection[str] = ()
+    allowed_applications: Collection[str] = (ENTITLEMENT_MANAGEMENT_APP,)
+
+
+def external_counts(privileged_group_members: Iterable[Mapping[str, Any]] | Gap) -> dict[str, int]:
+    """Return how many externals each group holds, for groups whose members were all readable."""
+    if isinstance(privileged_group_members, Gap):
+        return {}
+    found = {}
+    for group in objects(privileged_group_members, "group members"):
+        members = group.get("members")
+        if isinstance(members, list) and all(isinstance(m, dict) and _told(m) for m in members):
+            found[str(group.get("id", "")).casefold()] = sum(is_external(m) for m in members)
+    return found
+
+
+def _told(member: Mapping[str, Any]) -> bool:
+    kind = str(member.get("@odata.type", "#microsoft.graph.user")).casefold()
+    return not kind.endswith(".user") or isinstance(member.get("userType"), str)
+
+
+def is_external(user: Mapping[str, Any]) -> bool:
+    """Whether a user is a guest or carries an external's name (`#EXT#`), whatever its type."""
+    upn = user.get("userPrincipalName")
+    return user.get("userType") == "Guest" or (isinstance(upn, str) and "#EXT#" in upn)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestMfa:
+    """Whether guests must pass MFA.
+
+    `level` is "all" (every kind, every resource, no hole known), "some" or
+    "none". `missing` are kinds that no enforced policy reaches fully,
+    `reasons` plain sentences why it is not all, `notes` what does not count
+    against it. `policies` are the ids of the enforced policies that ask for
+    MFA. `by` is "conditional access", "security defaults" or "".
+    """
+
+    level: str
+    by: str = ""
+    missing: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+
+
+@dataclass
+class _Tally:
+    """Kinds covered so far, and why a policy covers less than it could."""
+
+    covered: set[str] = field(default_factory=set)
+    by_strength: set[str] = field(default_factory=set)
+    reasons: dict[str, None] = field(default_factory=dict)
+    unknown: dict[str, None] = field(default_factory=dict)
+    some: bool = False
+
+
+def guest_mfa(
+    conditional_access_policies: Iterable[Mapping[str, Any]] | Gap,
+    security_defaults: Mapping[str, Any] | Gap,
+    exclusions: GuestExclusions,
+    authentication_strengths: Iterable[Mapping[str, Any]] | Gap = (),
+) -> GuestMfa:
+    """Return whether every kind of guest must pass MFA on every resource.
+
+    Kinds are added up over policies, so that two policies may cover one half
+    each; a policy that blocks a kind everywhere covers it too. Raises
+    UnknownValueError where the answer hangs on what could not be read.
+    """
+    if isinstance(conditional_access_policies, Gap):
+        if not isinstance(security_defaults, Gap) and flag(security_defaults, "isEnabled"):
+            # Security defaults and Conditional Access exclude each other.
+            return _defaults_alone()
+        raise UnknownValueError(f"Conditional Access could not be read: {conditional_access_policies.detail}")
+    policies = guest_policies(conditional_access_policies, authentication_strengths)
+    seen = _Tally()
+    for policy in policies:
+        _cover(policy, exclusions, seen)
+    missing = tuple(t for t in GUEST_TYPES if t not in seen.covered and t not in OPTIONAL_TYPES)
+    ids = tuple(p.id for p in policies if p.enforced and p.reaches and (p.mfa or p.blocks))
+    notes = _notes(policies, seen)
+    if not missing:
+        return _all_kinds(seen, exclusions, ids, notes)
+    if seen.unknown:
+        raise UnknownValueError("; ".join(seen.unknown))
+    reasons = (*seen.reasons, f"no enforced policy asks {', '.join(missing)} for MFA everywhere")
+    if seen.some:
+        return GuestMfa("some", "conditional access", missing, reasons, notes, ids)
+    if isinstance(security_defaults, Gap):
+        raise UnknownValueError(f"security defaults could not be read: {security_defaults.detail}")
+    if flag(security_defaults, "isEnabled"):
+        return _defaults_alone()
+    return GuestMfa("none", "", missing, reasons, notes, ids)
+
+
+def _defaults_alone() -> GuestMfa:
+    return GuestMfa(
+        "some",
+        "security defaults",
+        GUEST_TYPES,
+        ("security defaults alone ask for MFA when the service judges it necessary",),
+    )
+
+
+def _all_kinds(
+    seen: _Tally, exclusions: GuestExclusions, ids: tuple[str, ...], notes: tuple[str, ...]
+) -> GuestMfa:
+    """All kinds are covered; a strength alone leaves out guests without an Entra account."""
+    if not seen.by_strength:
+        return GuestMfa("all", "conditional access", notes=notes, policies=ids)
+    others = exclusions.not_entra
+    if isinstance(others, Gap):
+        raise UnknownValueError(
+            "an authentication strength alone asks for MFA and posture cannot tell whether guests without an Entra "
+            f"account exist: {others.detail}"
+        )
+    if not others:
+        return GuestMfa("all", "conditional access", notes=notes, policies=ids)
+    reason = f"an authentication strength alone asks for MFA; it does not apply to {others:,} guests without Entra"
+    return GuestMfa("some", "conditional access", (), (reason,), notes, ids)
+
+
+def _notes(policies: list[GuestPolicy], seen: _Tally) -> tuple[str, ...]:
+    notes = []
+    if "serviceProvider" not in seen.covered:
+        notes.append("Technicians of service providers are not covered; they may be left out.")
+    only = sum(p.individuals and not p.reaches and bool(p.mfa) for p in policies)
+    if only:
+        notes.append(f"Policies that name only users, groups or roles are not counted ({only}).")
+    return tuple(notes)
+
+
+def _cover(policy: GuestPolicy, exclusions: GuestExclusions, seen: _Tally) -> None:
+    """Add what one policy does for guests."""
+    asks = bool(policy.mfa) or policy.blocks
+    if policy.unclear and (policy.reaches or not policy.individuals):
+        # It may do more than could be read; a hole elsewhere is then not proven.
+        seen.unknown[f"a Conditional Access policy ({policy.id}) could not be read: {policy.unclear[0]}"] = None
+    if not asks or not policy.reaches or not (policy.everywhere or policy.applications or policy.narrowed_by):
+        return
+    weak = _weaknesses(policy, exclusions)
+    unread = [] if weak else _unread_exclusions(policy, exclusions)
+    if not (policy.blocks and not policy.everywhere):
+        seen.some = True
+    if weak or policy.unclear:
+        seen.reasons.update(dict.fromkeys(weak))
+        return
+    if unread:
+        seen.unknown.update(dict.fromkeys(unread))
+        return
+    if policy.mfa == "strength":
+        seen.by_strength |= policy.types - (seen.covered - seen.by_strength)
+    else:
+        seen.by_strength -= policy.types
+    seen.covered |= policy.types
+    if policy.some_types:
+        seen.reasons["a policy reaches some external tenants only"] = None
+
+
+def _weaknesses(policy: GuestPolicy, exclusions: GuestExclusions) -> list[str]:
+    """Return why a policy does not cover the kinds it names."""
+    found = []
+    if not policy.enforced:
+        found.append("a policy is report-only")
+    if policy.mfa == "weak":
+        found.append("a policy can be met without MFA")
+    if not policy.everywhere:
+        found.append("a policy reaches some applications only")
+    if policy.excluded_applications - {a.casefold() for a in exclusions.allowed_applications}:
+        found.append("a policy leaves out applications")
+    if policy.narrowed_by:
+        found.append(f"a policy applies only under conditions: {', '.join(policy.narrowed_by)}")
+    if not policy.modern_clients:
+        found.append("a policy reaches some client apps only")
+    if policy.excluded_roles - {DIRECTORY_SYNC_ROLE}:
+        found.append("a policy leaves out directory roles")
+    spared = {b.casefold() for b in exclusions.break_glass}
+    groups = [g for g in policy.excluded_groups - spared if exclusions.groups.get(g)]
+    if groups:
+        found.append(f"a policy leaves out groups that hold externals ({len(groups)})")
+    if not isinstance(exclusions.users, Gap):
+        users = policy.excluded_users & ({u.casefold() for u in exclusions.users} - spared)
+        if users:
+            found.append(f"a policy leaves out guests by name ({len(users)})")
+    return found
+
+
+def _unread_exclusions(policy: GuestPolicy, exclusions: GuestExclusions) -> list[str]:
+    """Return what is not known about whom a policy leaves out."""
+    spared = {b.casefold() for b in exclusions.break_glass}
+    found = []
+    unread = policy.excluded_groups - spared - exclusions.groups.keys()
+    if unread:
+        found.append(f"the members of {len(unread)} groups left out of a policy could not be read")
+    if isinstance(exclusions.users, Gap) and policy.excluded_users - spared:
+        found.append("a policy leaves out users by name and the guest list could not be read")
+    return found
+
+
+def excluded_user_ids(conditional_access_policies: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the ids of all users whom some policy leaves out, in lower case."""
+    return frozenset().union(*(p.excluded_users for p in guest_policies(conditional_access_policies)))
+
+
+__all__ = [
+    "GUEST_TYPES",
+    "GuestExclusions",
+    "GuestMfa",
+    "GuestPolicy",
+    "block",
+    "excluded_user_ids",
+    "external_counts",
+    "guest_mfa",
+    "guest_policies",
+    "is_external",
+    "items",
+    "present",
+    "text",
+]
