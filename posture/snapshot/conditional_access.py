@@ -1,7 +1,10 @@
 """What Conditional Access asks of guests: policies read once, for every control that needs them.
 
-    guest_policies(conditional_access_policies, authentication_strengths=()) -> list[GuestPolicy]
+    guest_policies(conditional_access_policies, strengths=(), guest_groups=()) -> list[GuestPolicy]
     guest_mfa(conditional_access_policies, security_defaults, exclusions, ...) -> GuestMfa
+    external_counts(privileged_group_members) -> dict[str, int]      for GuestExclusions.groups
+    all_guest_groups(groups) -> frozenset[str]                       for GuestExclusions.guest_groups
+    excluded_user_ids(conditional_access_policies) -> frozenset[str] whom a tally looks for
 
 A policy counts for a kind of guest only where it is shown to reach it; what
 this version cannot read makes the policy *unclear*, never better.
@@ -11,13 +14,14 @@ https://learn.microsoft.com/graph/api/resources/conditionalaccessguestsorexterna
 https://learn.microsoft.com/graph/api/resources/conditionalaccessgrantcontrols
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from posture.errors import UnknownValueError
 from posture.snapshot.types import Gap
-from posture.snapshot.values import block, flag, items, objects, present, text
+from posture.snapshot.values import flag, objects
 
 GUEST_TYPES = (
     "internalGuest",
@@ -31,7 +35,7 @@ GUEST_TYPES = (
 OPTIONAL_TYPES = frozenset({"serviceProvider"})
 """Kinds a policy may leave out: partner technicians, governed by GDAP."""
 ENTITLEMENT_MANAGEMENT_APP = "810dcf14-1858-4bf2-8134-4c369fa3235b"
-"""Guests need this app before they have MFA here; Microsoft advises to exclude it. Matched by name alone: unverified."""
+"""Guests need this app before they have MFA here; Microsoft advises to exclude it. The id is matched by name alone."""
 DIRECTORY_SYNC_ROLE = "d29b2b05-8046-44ba-8758-1e26182fcf32"
 """Directory Synchronization Accounts, left out by Microsoft's own templates; no guest works in it."""
 LEGACY_CLIENTS = frozenset({"exchangeactivesync", "other"})
@@ -56,7 +60,10 @@ _BUILT_IN_STRENGTHS = {f"00000000-0000-0000-0000-00000000000{n}" for n in (2, 3,
 
 Source: https://learn.microsoft.com/entra/identity/authentication/concept-authentication-strengths
 """
-_USER_KEYS = ("includeUsers", "includeGuestsOrExternalUsers", "excludeUsers", "excludeGuestsOrExternalUsers")
+_GUEST_RULE = re.compile(r'\(*\s*user\.userType\s+-eq\s+"Guest"\s*\)*', re.IGNORECASE)
+_BY_GUEST_GROUP = frozenset({"internalGuest", "b2bCollaborationGuest", "otherExternalUser"})
+"""Kinds whose userType is Guest, so that a dynamic group of all guests holds them."""
+_NOT_ALWAYS_ENTRA = frozenset({"b2bCollaborationGuest", "b2bCollaborationMember", "otherExternalUser"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class GuestPolicy:
     `state` is enabled, report-only or disabled. `types` are the kinds it
     reaches whatever their tenant, `some_types` those it reaches for some
     tenants only. `individuals` says that it (also) names users, groups or
-    roles, which proves nothing about guests as a kind. `narrowed_by` are words
+    roles, which proves nothing about guests as a kind; `groups` are the groups. `narrowed_by` are words
     for conditions under which alone it applies. `unclear` is what this version
     cannot read of it. Ids and application names are in lower case.
     """
@@ -76,6 +83,7 @@ class GuestPolicy:
     types: frozenset[str]
     some_types: frozenset[str]
     individuals: bool
+    groups: frozenset[str]
     applications: frozenset[str]
     excluded_applications: frozenset[str]
     narrowed_by: tuple[str, ...]
@@ -113,23 +121,39 @@ class GuestPolicy:
 def guest_policies(
     conditional_access_policies: Iterable[Mapping[str, Any]],
     authentication_strengths: Iterable[Mapping[str, Any]] | Gap = (),
+    guest_groups: Collection[str] | Gap = (),
 ) -> list[GuestPolicy]:
     """Return every policy that is on or report-only, in the order of the list.
 
     `mfa` of each is "mfa", "strength" (an authentication strength alone asks
     for it), "weak" (it can be met without MFA) or "" (it does not ask).
+    `guest_groups` are dynamic groups known to hold every guest.
     """
-    known = {} if isinstance(authentication_strengths, Gap) else _strengths(authentication_strengths)
-    found = []
-    for policy in objects(conditional_access_policies, "conditional access policies"):
-        state = policy.get("state")
-        if state != "disabled":
-            found.append(_policy(policy, known))
-    return found
+    strengths = {} if isinstance(authentication_strengths, Gap) else _strengths(authentication_strengths)
+    groups = frozenset() if isinstance(guest_groups, Gap) else frozenset(g.casefold() for g in guest_groups)
+    rows = objects(conditional_access_policies, "Conditional Access policies")
+    return [_policy(row, strengths, groups) for row in rows if row.get("state") != "disabled"]
 
 
 def _strengths(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    return {str(r.get("id")).casefold(): r.get("requirementsSatisfied") for r in objects(rows, "strengths")}
+    return {
+        str(row.get("id")).casefold(): row.get("requirementsSatisfied")
+        for row in objects(rows, "authentication strengths")
+    }
+
+
+def all_guest_groups(groups: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the ids of dynamic groups that take in every user of type Guest, in lower case.
+
+    Source: https://learn.microsoft.com/entra/identity/users/groups-dynamic-membership
+    """
+    return frozenset(
+        str(group.get("id")).casefold()
+        for group in objects(groups, "groups")
+        if isinstance(rule := group.get("membershipRule"), str)
+        and _GUEST_RULE.fullmatch(rule.strip())
+        and group.get("membershipRuleProcessingState") == "On"
+    )
 
 
 class _Reading:
@@ -158,7 +182,7 @@ class _Reading:
         return {}
 
 
-def _policy(policy: Mapping[str, Any], strengths: Mapping[str, Any]) -> GuestPolicy:
+def _policy(policy: Mapping[str, Any], strengths: Mapping[str, Any], guest_groups: frozenset[str]) -> GuestPolicy:
     read = _Reading()
     state = _STATES.get(str(policy.get("state")), "")
     if not state:
@@ -166,7 +190,8 @@ def _policy(policy: Mapping[str, Any], strengths: Mapping[str, Any]) -> GuestPol
     conditions = read.part(policy, "conditions", needed=True)
     users = read.part(conditions, "users", needed=bool(conditions))
     applications = read.part(conditions, "applications", needed=bool(conditions))
-    types, some_types = _types(users, read)
+    groups = read.words(users, "includeGroups")
+    types, some_types = _types(users, bool(groups & guest_groups), read)
     clients = read.words(conditions, "clientAppTypes", needed=bool(conditions))
     if not clients <= _CLIENTS:
         read.unclear.append("clientAppTypes has a word this version does not know")
@@ -177,9 +202,10 @@ def _policy(policy: Mapping[str, Any], strengths: Mapping[str, Any]) -> GuestPol
         state=state or "enabled",
         types=types,
         some_types=some_types,
-        individuals=any(users.get(k) for k in ("includeGroups", "includeRoles"))
+        individuals=bool(groups or users.get("includeRoles"))
         or bool(read.words(users, "includeUsers") - {"all", "none", "guestsorexternalusers"}),
-        applications=read.words(applications, "includeApplications"),
+        groups=groups,
+        applications=read.words(applications, "includeApplications") - {"none"},
         excluded_applications=read.words(applications, "excludeApplications"),
         narrowed_by=(*_narrowed_applications(applications), *_narrowed(conditions)),
         clients=clients,
@@ -194,10 +220,11 @@ def _policy(policy: Mapping[str, Any], strengths: Mapping[str, Any]) -> GuestPol
     )
 
 
-def _types(users: Mapping[str, Any], read: _Reading) -> tuple[frozenset[str], frozenset[str]]:
+def _types(users: Mapping[str, Any], all_guests: bool, read: _Reading) -> tuple[frozenset[str], frozenset[str]]:
     """Return the kinds reached in all tenants, and those reached in some only."""
     included = read.words(users, "includeUsers")
     everyone = frozenset(GUEST_TYPES) if included & {"all", "guestsorexternalusers"} else frozenset()
+    everyone |= _BY_GUEST_GROUP if all_guests else frozenset()
     named, all_tenants = _guest_block(users, "includeGuestsOrExternalUsers", read)
     full = everyone | (named if all_tenants else named & {"internalGuest"})
     some = named - full
@@ -232,9 +259,8 @@ def _all_tenants(value: Any, key: str, read: _Reading) -> bool:
     kind = value.get("membershipKind") if isinstance(value, dict) else None
     if kind is None and isinstance(value, dict):
         marker = str(value.get("@odata.type", "")).casefold()
-        kind = {"allexternaltenants": "all", "enumeratedexternaltenants": "enumerated"}.get(
-            marker.rpartition("conditionalaccess")[2], None
-        )
+        kinds = {"allexternaltenants": "all", "enumeratedexternaltenants": "enumerated"}
+        kind = kinds.get(marker.rpartition("conditionalaccess")[2])
     if kind not in ("all", "enumerated"):
         read.unclear.append(f"{key} does not say for which tenants")
     # Unclear exclusions count for all tenants, unclear inclusions for some: the less protected reading.
@@ -242,19 +268,13 @@ def _all_tenants(value: Any, key: str, read: _Reading) -> bool:
 
 
 def _narrowed_applications(applications: Mapping[str, Any]) -> list[str]:
-    """Return words for targets other than resources."""
-    found = []
-    if applications.get("includeUserActions"):
-        found.append("user actions")
-    if applications.get("includeAuthenticationContextClassReferences"):
-        found.append("authentication contexts")
-    if applications.get("applicationFilter") and "all" not in {
-        str(a).casefold() for a in applications.get("includeApplications") or ()
-    }:
-        found.append("an application filter")
-    elif applications.get("applicationFilter"):
-        found.append("an application filter beside all resources")
-    return found
+    """Return words for targets other than resources by name."""
+    words = {
+        "includeUserActions": "user actions",
+        "includeAuthenticationContextClassReferences": "authentication contexts",
+        "applicationFilter": "an application filter",
+    }
+    return [word for key, word in words.items() if applications.get(key)]
 
 
 def _narrowed(conditions: Mapping[str, Any]) -> list[str]:
@@ -270,21 +290,20 @@ def _narrowed(conditions: Mapping[str, Any]) -> list[str]:
         "authenticationFlows": "authentication flows",
         "clientApplications": "workload identities",
     }
-    found = [words.get(k, "a condition this version does not know") for k, v in conditions.items() if v and k not in plain]
-    for key, all_word in (("platforms", "all"), ("locations", "all")):
-        value = conditions.get(key)
-        if value and not _unlimited(value, key, all_word):
-            found.append(key)
+    found = [
+        words.get(k, "a condition this version does not know") for k, v in conditions.items() if v and k not in plain
+    ]
+    found += [k for k in ("platforms", "locations") if conditions.get(k) and not _unlimited(conditions[k], k)]
     return list(dict.fromkeys(found))
 
 
-def _unlimited(value: Any, key: str, all_word: str) -> bool:
-    if not isinstance(value, dict):
-        return False
+def _unlimited(value: Any, key: str) -> bool:
+    """Whether a condition on platforms or locations includes all and leaves out none."""
     name = key[0].upper() + key[1:]
-    included = value.get(f"include{name}")
-    included = included if isinstance(included, list) else []
-    return all_word in {str(i).casefold() for i in included} and not value.get(f"exclude{name}")
+    included = value.get(f"include{name}") if isinstance(value, dict) else None
+    if not isinstance(included, list):
+        return False
+    return "all" in {str(i).casefold() for i in included} and not value.get(f"exclude{name}")
 
 
 def _grant(
@@ -342,11 +361,14 @@ class GuestExclusions:
     how many externals it holds; a group missing from it was not read.
     `not_entra` counts guests who sign in by code, Google, SAML or a personal
     account, to whom authentication strengths do not apply; a Gap where unknown.
+    `guest_groups` are dynamic groups of all guests (`all_guest_groups`).
+    `break_glass` are ids of accounts and groups that may be left out.
     """
 
     users: Collection[str] | Gap
     groups: Mapping[str, int]
     not_entra: int | Gap
+    guest_groups: Collection[str] | Gap = ()
     break_glass: Collection[str] = ()
     allowed_applications: Collection[str] = (ENTITLEMENT_MANAGEMENT_APP,)
 
@@ -394,7 +416,7 @@ class GuestMfa:
 
 
 @dataclass
-class _Tally:
+class _Seen:
     """Kinds covered so far, and why a policy covers less than it could."""
 
     covered: set[str] = field(default_factory=set)
@@ -421,8 +443,8 @@ def guest_mfa(
             # Security defaults and Conditional Access exclude each other.
             return _defaults_alone()
         raise UnknownValueError(f"Conditional Access could not be read: {conditional_access_policies.detail}")
-    policies = guest_policies(conditional_access_policies, authentication_strengths)
-    seen = _Tally()
+    policies = guest_policies(conditional_access_policies, authentication_strengths, exclusions.guest_groups)
+    seen = _Seen()
     for policy in policies:
         _cover(policy, exclusions, seen)
     missing = tuple(t for t in GUEST_TYPES if t not in seen.covered and t not in OPTIONAL_TYPES)
@@ -451,11 +473,9 @@ def _defaults_alone() -> GuestMfa:
     )
 
 
-def _all_kinds(
-    seen: _Tally, exclusions: GuestExclusions, ids: tuple[str, ...], notes: tuple[str, ...]
-) -> GuestMfa:
+def _all_kinds(seen: _Seen, exclusions: GuestExclusions, ids: tuple[str, ...], notes: tuple[str, ...]) -> GuestMfa:
     """All kinds are covered; a strength alone leaves out guests without an Entra account."""
-    if not seen.by_strength:
+    if not seen.by_strength & _NOT_ALWAYS_ENTRA:
         return GuestMfa("all", "conditional access", notes=notes, policies=ids)
     others = exclusions.not_entra
     if isinstance(others, Gap):
@@ -469,7 +489,7 @@ def _all_kinds(
     return GuestMfa("some", "conditional access", (), (reason,), notes, ids)
 
 
-def _notes(policies: list[GuestPolicy], seen: _Tally) -> tuple[str, ...]:
+def _notes(policies: list[GuestPolicy], seen: _Seen) -> tuple[str, ...]:
     notes = []
     if "serviceProvider" not in seen.covered:
         notes.append("Technicians of service providers are not covered; they may be left out.")
@@ -479,26 +499,28 @@ def _notes(policies: list[GuestPolicy], seen: _Tally) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _cover(policy: GuestPolicy, exclusions: GuestExclusions, seen: _Tally) -> None:
+def _cover(policy: GuestPolicy, exclusions: GuestExclusions, seen: _Seen) -> None:
     """Add what one policy does for guests."""
-    asks = bool(policy.mfa) or policy.blocks
     if policy.unclear and (policy.reaches or not policy.individuals):
         # It may do more than could be read; a hole elsewhere is then not proven.
         seen.unknown[f"a Conditional Access policy ({policy.id}) could not be read: {policy.unclear[0]}"] = None
-    if not asks or not policy.reaches or not (policy.everywhere or policy.applications or policy.narrowed_by):
+    if not (policy.mfa or policy.blocks) or not policy.applications:
+        return
+    if policy.groups and not policy.reaches and isinstance(exclusions.guest_groups, Gap):
+        seen.unknown["a policy names groups and posture could not read whether one holds every guest"] = None
+    if not policy.reaches:
         return
     weak = _weaknesses(policy, exclusions)
-    unread = [] if weak else _unread_exclusions(policy, exclusions)
-    if not (policy.blocks and not policy.everywhere):
-        seen.some = True
-    if weak or policy.unclear:
-        seen.reasons.update(dict.fromkeys(weak))
-        return
-    if unread:
-        seen.unknown.update(dict.fromkeys(unread))
+    if policy.blocks and weak:
+        return  # a block of something else or of some places asks nobody for MFA
+    seen.some = True
+    seen.reasons.update(dict.fromkeys(weak))
+    unread = _unread_exclusions(policy, exclusions)
+    if weak or policy.unclear or unread:
+        seen.unknown.update(dict.fromkeys(() if weak else unread))
         return
     if policy.mfa == "strength":
-        seen.by_strength |= policy.types - (seen.covered - seen.by_strength)
+        seen.by_strength |= policy.types - seen.covered
     else:
         seen.by_strength -= policy.types
     seen.covered |= policy.types
@@ -549,20 +571,3 @@ def _unread_exclusions(policy: GuestPolicy, exclusions: GuestExclusions) -> list
 def excluded_user_ids(conditional_access_policies: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """Return the ids of all users whom some policy leaves out, in lower case."""
     return frozenset().union(*(p.excluded_users for p in guest_policies(conditional_access_policies)))
-
-
-__all__ = [
-    "GUEST_TYPES",
-    "GuestExclusions",
-    "GuestMfa",
-    "GuestPolicy",
-    "block",
-    "excluded_user_ids",
-    "external_counts",
-    "guest_mfa",
-    "guest_policies",
-    "is_external",
-    "items",
-    "present",
-    "text",
-]

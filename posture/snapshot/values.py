@@ -4,7 +4,7 @@ An absent property, a null or another type is never the good value: each
 function raises UnknownValueError, which the evaluator turns into *not assessed*.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +52,16 @@ def items(obj: Mapping[str, Any], key: str) -> list[Any]:
     if not isinstance(value, list):
         raise UnknownValueError(f"{key} is {_kind(value)}, not a list")
     return value
+
+
+def objects(rows: Iterable[Any] | None, what: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects of a list; `what` names it where it is none, or where a row is no object."""
+    if rows is None or isinstance(rows, str | Mapping) or not hasattr(rows, "__iter__"):
+        raise UnknownValueError(f"{what}: expected a list, found {_kind(rows)}")
+    for row in rows:
+        if not isinstance(row, Mapping):
+            raise UnknownValueError(f"{what}: one entry is {_kind(row)}, not an object")
+        yield row
 
 
 def moment(value: Any) -> datetime | None:
