@@ -70,7 +70,7 @@ HIGHLY_PRIVILEGED_ROLES = (
     "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",  # Application Administrator
     "158c047a-c907-4556-b7ef-446551a6b5f7",  # Cloud Application Administrator
 )
-"""Role templates that lead to the whole tenant: the list of CISA's baseline, and one that resets administrators' sign-in.
+"""Role templates that lead to the whole tenant: CISA's list, and the one that resets administrators' sign-in.
 
 Source: https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
 """
@@ -104,12 +104,25 @@ class Thresholds:
     stale_days: int = 90
     stale_fail_days: int = 180
     stale_tolerance_pct: float = 5.0
+    exempt_reenabled_days: int = 7
+    count_failed_attempts_as_use: bool = False
     never_signed_in_days: int = 30
     pending_days: int = 30
     pending_fail_days: int = 90
     pending_tolerance_count: int = 5
     disabled_days: int = 30
     min_sponsored_pct: float = 90.0
+    review_max_interval_days: int = 92
+    review_cis_interval_days: int = 31
+    review_max_instance_days: int = 14
+    max_assignment_days: int = 365
+    max_delete_after_days: int = 30
+    allowed_internal_guest_ids: tuple[str, ...] = ()
+    approved_reset_actors: tuple[str, ...] = ()
+    sign_in_frequency_max_hours: int = 24
+    sign_in_frequency_partial_max_hours: int = 168
+    min_registered_pct: float = 90.0
+    exclude_trusted_partner_guests: bool = True
     guest_level_floor: str = "restricted"
     inbound_stance: str = "deny-by-default"
     allow_default_mfa_trust: bool = False
