@@ -1,9 +1,10 @@
 """One guest, put together from the lists that tell about guests, in one streamed pass."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from posture.errors import UnknownValueError
 from posture.snapshot.types import Rows, Snapshot
 from posture.snapshot.values import moment
 
@@ -27,13 +28,13 @@ class Guest:
     a tally that uses one must name it in its `needs`.
     """
 
-    __slots__ = ("_created", "_domain", "_seen", "id", "row", "side")
+    __slots__ = ("_created", "_domain", "_seen", "_success", "id", "row", "side")
 
     def __init__(self, row: dict[str, Any], side: Mapping[str, dict[str, Any]]) -> None:
         self.row, self.side = row, side
         row_id = row.get("id")
         self.id: str = row_id if isinstance(row_id, str) else ""
-        self._created = self._domain = self._seen = _UNREAD
+        self._created = self._domain = self._seen = self._success = _UNREAD
 
     def __getitem__(self, key: str) -> Any:
         """Return a property of the row, None where absent."""
@@ -80,6 +81,19 @@ class Guest:
         return self._domain  # type: ignore[no-any-return]
 
     @property
+    def last_success(self) -> datetime | None:
+        """The newest successful sign-in Graph records, interactive or not (UTC); None is "no record".
+
+        Kept since `SUCCESS_RECORDED_FROM` and not filled in for the time before.
+        Source: https://learn.microsoft.com/graph/api/resources/signinactivity
+        """
+        if self._success is _UNREAD:
+            row = self.side.get("guest_sign_in_activity")
+            activity = row.get("signInActivity") if row else None
+            self._success = moment(activity.get("lastSuccessfulSignInDateTime")) if isinstance(activity, dict) else None
+        return self._success  # type: ignore[no-any-return]
+
+    @property
     def last_seen(self) -> datetime | None:
         """The newest sign-in Graph records (UTC). None is "no record", never "never".
 
@@ -102,11 +116,78 @@ def last_seen(row: Mapping[str, Any] | None) -> datetime | None:
     return max(known) if known else moment(activity.get("lastSignInDateTime"))
 
 
+SUCCESS_RECORDED_FROM = datetime(2023, 12, 1, tzinfo=UTC)
+"""Since when Graph records successful sign-ins apart from attempts; older ones were not filled in.
+
+Source: https://learn.microsoft.com/graph/api/resources/signinactivity
+"""
+
+
+def last_attempt(row: Mapping[str, Any] | None) -> datetime | None:
+    """Return the newest attempt to sign in, failed ones included, of a row that carries `signInActivity`.
+
+    None means that the row has no record of one. Raises UnknownValueError where
+    the row is not there or what it holds is no time.
+    """
+    if row is None:
+        raise UnknownValueError("the list of sign-in activity has no row for this guest")
+    activity = row.get("signInActivity")
+    if activity is None:
+        return None
+    if not isinstance(activity, dict):
+        raise UnknownValueError("signInActivity is not an object")
+    found = []
+    for key in ("lastSignInDateTime", "lastNonInteractiveSignInDateTime", "lastSuccessfulSignInDateTime"):
+        value = activity.get(key)
+        when = moment(value)
+        if when is not None:
+            found.append(when)
+        elif value is not None and not (isinstance(value, str) and value.startswith(_NEVER)):
+            raise UnknownValueError(f"{key} is no time")
+    return max(found, default=None)
+
+
+_NEVER = "0001-01-01"
+
+
+def is_internal(row: Mapping[str, Any]) -> bool | None:
+    """Return whether a user signs in with credentials of this very tenant, whatever `userType` says.
+
+    None where the object does not tell.
+    Source: https://learn.microsoft.com/entra/external-id/user-properties
+    """
+    upn = row.get("userPrincipalName")
+    if not isinstance(upn, str) or not upn:
+        return None
+    if "#EXT#" in upn or "#ext#" in upn.casefold():
+        return False
+    origin = row.get("creationType")
+    if (isinstance(origin, str) and origin.casefold() in _EXTERNAL_CREATION) or isinstance(
+        row.get("externalUserState"), str
+    ):
+        return False
+    identities = row.get("identities")
+    if not isinstance(identities, list) or not identities:
+        return None
+    here = upn.rpartition("@")[2].casefold()
+    sure = True
+    for identity in identities:
+        issuer = identity.get("issuer") if isinstance(identity, Mapping) else None
+        if not isinstance(issuer, str):
+            sure = False
+        elif identity.get("signInType") == "federated":
+            if issuer.casefold() in _EXTERNAL_ISSUERS or "://" in issuer:
+                return False
+            sure = sure and (issuer.casefold() == here or issuer.casefold().endswith(".onmicrosoft.com"))
+    return True if sure else None
+
+
 def home_domain(row: Mapping[str, Any]) -> str | None:
     """Return the domain a guest's address lies in, by rule, or None.
 
     Taken from `mail`, else the first of `otherMails`, else the part of
-    `userPrincipalName` before `#EXT#`, whose last `_` stood for `@`.
+    `userPrincipalName` before `#EXT#`, whose last `_` stood for `@`, else the
+    address a federated identity is known by.
     Source: https://learn.microsoft.com/entra/external-id/user-properties
     """
     addresses = [row.get("mail")]
@@ -122,6 +203,12 @@ def home_domain(row: Mapping[str, Any]) -> str | None:
         head, mark, _ = upn.partition("#EXT#")
         if mark and "#EXT#" not in upn[len(head) + 5 :] and "_" in head:
             return _domain(head.rpartition("_")[2])
+    identities = row.get("identities")
+    for identity in identities if isinstance(identities, list) else ():
+        if isinstance(identity, Mapping) and identity.get("signInType") == "federated":
+            found = domain_of(identity.get("issuerAssignedId"))
+            if found:
+                return found
     return None
 
 

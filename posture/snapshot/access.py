@@ -1,0 +1,50 @@
+"""What a guest holds, from the side lists of memberships, owned objects and app assignments."""
+
+from collections.abc import Mapping
+
+from posture.snapshot.guests import Guest
+
+ACCESS_LISTS: Mapping[str, tuple[str, ...]] = {
+    "guest_memberships": ("transitiveMemberOf", "memberOf"),
+    "guest_owned_objects": ("ownedObjects",),
+    "guest_app_roles": ("appRoleAssignments",),
+}
+"""The side lists that tell, with the property of each; who is in no group directly is in none at all."""
+
+_WORDS = {
+    "guest_memberships": "group memberships",
+    "guest_owned_objects": "owned objects",
+    "guest_app_roles": "app assignments",
+}
+
+
+def holds_access(guest: Guest) -> bool | None:
+    """Return whether a guest is in a group or role, owns something or is assigned to an application.
+
+    None where no list shows any and one of them was not read or does not tell.
+    An administrative unit gives its members nothing.
+
+    Sources: https://learn.microsoft.com/graph/api/user-list-transitivememberof
+    https://learn.microsoft.com/entra/identity/role-based-access-control/administrative-units
+    """
+    sure = True
+    for name, keys in ACCESS_LISTS.items():
+        row = guest.side.get(name)
+        entries = next((row[key] for key in keys if key in row), None) if row else None
+        if not isinstance(entries, list):
+            sure = False
+            continue
+        for entry in entries:
+            if not isinstance(entry, Mapping):
+                sure = False
+                continue
+            kind = entry.get("@odata.type")
+            if name != "guest_memberships" or (isinstance(kind, str) and not kind.endswith(".administrativeUnit")):
+                return True
+            sure = sure and isinstance(kind, str)
+    return False if sure else None
+
+
+def unread(read: Mapping[str, object]) -> str:
+    """Return the access lists not among those read, in words; "" where all were read."""
+    return ", ".join(words for name, words in _WORDS.items() if name not in read)
