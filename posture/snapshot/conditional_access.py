@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from posture.errors import UnknownValueError
+from posture.snapshot.guests import is_external
 from posture.snapshot.types import Gap
 from posture.snapshot.values import flag, objects
 
@@ -73,9 +74,10 @@ class GuestPolicy:
     `state` is enabled, report-only or disabled. `types` are the kinds it
     reaches whatever their tenant, `some_types` those it reaches for some
     tenants only. `individuals` says that it (also) names users, groups or
-    roles, which proves nothing about guests as a kind; `groups` are the groups. `narrowed_by` are words
-    for conditions under which alone it applies. `unclear` is what this version
-    cannot read of it. Ids and application names are in lower case.
+    roles, which proves nothing about guests as a kind; `groups` are the groups.
+    `narrowed_by` are words for conditions under which alone it applies.
+    `unclear` is what this version cannot read of it. Ids and names of
+    applications are in lower case.
     """
 
     id: str
@@ -374,26 +376,23 @@ class GuestExclusions:
 
 
 def external_counts(privileged_group_members: Iterable[Mapping[str, Any]] | Gap) -> dict[str, int]:
-    """Return how many externals each group holds, for groups whose members were all readable."""
+    """Return how many externals each group holds, for groups all of whose members could be read."""
     if isinstance(privileged_group_members, Gap):
         return {}
     found = {}
     for group in objects(privileged_group_members, "group members"):
         members = group.get("members")
-        if isinstance(members, list) and all(isinstance(m, dict) and _told(m) for m in members):
-            found[str(group.get("id", "")).casefold()] = sum(is_external(m) for m in members)
+        told = [_outside(m) for m in members] if isinstance(members, list) else [None]
+        if None not in told:
+            found[str(group.get("id", "")).casefold()] = sum(map(bool, told))
     return found
 
 
-def _told(member: Mapping[str, Any]) -> bool:
+def _outside(member: Any) -> bool | None:
+    if not isinstance(member, Mapping):
+        return None
     kind = str(member.get("@odata.type", "#microsoft.graph.user")).casefold()
-    return not kind.endswith(".user") or isinstance(member.get("userType"), str)
-
-
-def is_external(user: Mapping[str, Any]) -> bool:
-    """Whether a user is a guest or carries an external's name (`#EXT#`), whatever its type."""
-    upn = user.get("userPrincipalName")
-    return user.get("userType") == "Guest" or (isinstance(upn, str) and "#EXT#" in upn)
+    return is_external(member) if kind.endswith(".user") else False
 
 
 @dataclass(frozen=True, slots=True)

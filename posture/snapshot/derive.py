@@ -1,0 +1,312 @@
+"""Facts that several controls derive from the same answers, each derived in one place.
+
+    guest_level(authorization_policy) -> GuestLevel
+    invitation_domain_mode(b2b_management_policies) -> DomainMode
+    domain_list_holds(mode, profile) -> bool
+    licences(subscribed_skus) -> Licences
+    access(block) -> Access, effective(partner, default, key) -> block, trusts(block) -> dict
+    otp_state(authentication_methods_policy) -> str
+
+What guests must prove under Conditional Access stands in `conditional_access`.
+Pure; what is absent, null or unknown raises UnknownValueError.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from posture.errors import UnknownValueError
+from posture.settings import Profile
+from posture.snapshot.values import block, flag, items, objects, present, text
+
+
+class GuestLevel(StrEnum):
+    """What the tenant lets its guests read, from most to least."""
+
+    MEMBER = "member"
+    LIMITED = "limited"
+    RESTRICTED = "restricted"
+
+
+GUEST_LEVELS: Mapping[str, GuestLevel] = {
+    "a0b1b346-4d3e-4e8b-98f8-753987be4970": GuestLevel.MEMBER,
+    "10dae51f-b6af-4016-8d66-8c2a99b929b3": GuestLevel.LIMITED,
+    "2af84b1e-32c8-42b7-82bc-daa82404023b": GuestLevel.RESTRICTED,
+}
+"""Source: https://learn.microsoft.com/entra/identity/users/users-restrict-guest-permissions"""
+
+
+def guest_level(authorization_policy: Mapping[str, Any]) -> GuestLevel:
+    """Return the level that `guestUserRoleId` names; letter case does not matter."""
+    role = text(authorization_policy, "guestUserRoleId")
+    found = GUEST_LEVELS.get(role.strip().casefold())
+    if found is None:
+        raise UnknownValueError(f"guestUserRoleId is {role!r}, none of the three guest levels")
+    return found
+
+
+class DomainList(StrEnum):
+    """What the tenant's list of invitation domains is."""
+
+    ALLOW = "allow"
+    EMPTY_ALLOW = "empty allow"
+    BLOCK = "block"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainMode:
+    """The list in force and its domains, as stored."""
+
+    kind: DomainList
+    domains: tuple[str, ...] = ()
+
+
+def invitation_domain_mode(b2b_management_policies: Iterable[Mapping[str, Any]]) -> DomainMode:
+    """Return which domains may be invited, from the B2B policy in force.
+
+    Reads both endpoints: a policy counts by the JSON it carries, whatever its
+    `type`; single quotes and `isOrganizationDefault` as text are accepted. No
+    policy at all in a whole list means that any domain may be invited.
+
+    Source: https://learn.microsoft.com/graph/api/resources/b2bmanagementpolicy?view=graph-rest-beta
+    """
+    active: list[DomainMode] = []
+    doubtful: list[DomainMode] = []
+    for policy in objects(b2b_management_policies, "B2B management policies"):
+        inner = b2b_definition(policy)
+        if inner is None:
+            continue
+        default = policy.get("isOrganizationDefault")
+        if default is True or (isinstance(default, str) and default.casefold() == "true"):
+            active.append(_domain_mode(inner))
+        elif not (default is False or (isinstance(default, str) and default.casefold() == "false")):
+            doubtful.append(_domain_mode(inner))
+    found = list(dict.fromkeys(active or doubtful))
+    if not found:
+        return DomainMode(DomainList.NONE)
+    if len(found) > 1:
+        raise UnknownValueError("several B2B policies with different domain lists are in force; look in the portal")
+    if not active and found[0].kind is not DomainList.NONE:
+        raise UnknownValueError("isOrganizationDefault of the B2B policy does not say whether its list is in force")
+    return found[0]
+
+
+def b2b_definition(policy: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the `B2BManagementPolicy` object in a policy's definition; None for another kind of policy."""
+    definition = policy.get("definition")
+    entries = definition if isinstance(definition, list) else [definition]
+    kind = policy.get("type", policy.get("@odata.type"))
+    ours = kind is not None and (kind in (6, "6") or "b2bmanagementpolicy" in str(kind).casefold())
+    for entry in entries:
+        decoded = _decoded(entry)
+        inner = _key(decoded, "B2BManagementPolicy") if isinstance(decoded, Mapping) else None
+        if isinstance(inner, Mapping):
+            return inner
+        if isinstance(entry, str) and "b2bmanagementpolicy" in entry.casefold():
+            raise UnknownValueError("the definition of the B2B policy cannot be read")
+        if kind is None and not isinstance(decoded, Mapping):
+            raise UnknownValueError("the definition of a policy cannot be read, and it may be the B2B policy")
+    if ours or (kind is None and not entries):
+        raise UnknownValueError("the B2B policy has no definition that can be read")
+    return None
+
+
+def _decoded(entry: Any) -> Any:
+    """Return the JSON in a definition entry, None where it is none or names a key twice."""
+    if isinstance(entry, Mapping):
+        return entry
+    if not isinstance(entry, str):
+        return None
+    for candidate in (entry, entry.replace("'", '"')):
+        try:
+            return json.loads(candidate, object_pairs_hook=_unique)
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len({k.casefold() for k in found}) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _key(obj: Mapping[str, Any], name: str) -> Any:
+    """Return a value by its key, whatever its letter case; None where absent."""
+    return next((v for k, v in obj.items() if k.casefold() == name.casefold()), None)
+
+
+def _domain_mode(inner: Mapping[str, Any]) -> DomainMode:
+    lists = _key(inner, "InvitationsAllowedAndBlockedDomainsPolicy")
+    if lists is None:
+        return DomainMode(DomainList.NONE)
+    if not isinstance(lists, Mapping):
+        raise UnknownValueError("InvitationsAllowedAndBlockedDomainsPolicy is not an object")
+    allowed, blocked = _domains(lists, "AllowedDomains"), _domains(lists, "BlockedDomains")
+    if allowed:
+        return DomainMode(DomainList.ALLOW, allowed)
+    if blocked:
+        return DomainMode(DomainList.BLOCK, blocked)
+    return DomainMode(DomainList.NONE if allowed is None else DomainList.EMPTY_ALLOW)
+
+
+def _domains(lists: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    """Return a list of domains, None where the key is absent."""
+    if not any(k.casefold() == name.casefold() for k in lists):
+        return None
+    value = _key(lists, name)
+    if not isinstance(value, list) or not all(isinstance(d, str) and d.strip() for d in value):
+        raise UnknownValueError(f"{name} is not a list of domains")
+    if any("*" in d for d in value):
+        raise UnknownValueError(f"{name} holds a wildcard, whose meaning Microsoft does not document")
+    return tuple(value)
+
+
+def domain_list_holds(mode: DomainMode, profile: Profile) -> bool:
+    """Whether invitations are limited to approved domains, as a profile reads it.
+
+    An allow list that is present and empty is ambiguous: CIS counts it as a
+    list, Microsoft's assessment as none; the others must look in the portal.
+    """
+    if mode.kind is DomainList.EMPTY_ALLOW and profile not in (Profile.CIS_M365_V7, Profile.MS_ZTA):
+        raise UnknownValueError(
+            "AllowedDomains is present and empty, which may mean nobody or anybody; look in the portal under "
+            "External Identities > External collaboration settings > Collaboration restrictions"
+        )
+    return mode.kind is DomainList.ALLOW or (mode.kind is DomainList.EMPTY_ALLOW and profile is Profile.CIS_M365_V7)
+
+
+@dataclass(frozen=True, slots=True)
+class Licences:
+    """Which Entra plans the tenant has; None where the list does not tell."""
+
+    p1: bool | None
+    p2: bool | None
+    governance: bool | None
+
+
+_P1 = "41781fb2-bc02-4b7c-bd55-b576c07bb09d"
+_P2 = "eec0eb4f-6444-4f95-aba0-50c24d67f998"
+_GOVERNANCE = "e866a266-3cff-43a3-acca-0c90a7e00c8b"
+_IN_FORCE = {"Enabled", "Warning"}
+_NOT_IN_FORCE = {"Suspended", "Deleted", "LockedOut"}
+
+
+def licences(subscribed_skus: Iterable[Mapping[str, Any]]) -> Licences:
+    """Return which plans are in force: a service plan that is provisioned in a subscription that runs.
+
+    A subscription in its grace period (`Warning`) counts; P2 includes P1.
+
+    Source: https://learn.microsoft.com/graph/api/resources/subscribedsku
+    """
+    had: set[str] = set()
+    clear = True
+    for sku in objects(subscribed_skus, "subscriptions"):
+        status, plans = sku.get("capabilityStatus"), sku.get("servicePlans")
+        if status in _NOT_IN_FORCE:
+            continue
+        if status not in _IN_FORCE or not isinstance(plans, list):
+            clear = False
+            continue
+        for plan in plans:
+            plan_id = plan.get("servicePlanId") if isinstance(plan, Mapping) else None
+            state = plan.get("provisioningStatus") if isinstance(plan, Mapping) else None
+            if not isinstance(plan_id, str) or not isinstance(state, str):
+                clear = False
+            elif state == "Success":
+                had.add(plan_id.casefold())
+
+    def told(*plan_ids: str) -> bool | None:
+        return True if had & set(plan_ids) else (False if clear else None)
+
+    return Licences(told(_P1, _P2), told(_P2), told(_GOVERNANCE))
+
+
+class Reach(StrEnum):
+    """How far one side of a cross-tenant setting is open. `SOME` is a list, allowed or blocked."""
+
+    ALL = "all"
+    SOME = "some"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A B2B setting of cross-tenant access, taken apart."""
+
+    users: Reach
+    applications: Reach
+
+    @property
+    def closed(self) -> bool:
+        """Whether both users and applications are blocked; Microsoft asks to block them together."""
+        return self.users is Reach.NONE and self.applications is Reach.NONE
+
+    @property
+    def open(self) -> bool:
+        """Whether it is allowed for all users and all applications."""
+        return self.users is Reach.ALL and self.applications is Reach.ALL
+
+    def __str__(self) -> str:
+        return f"users {self.users.value}, applications {self.applications.value}"
+
+
+def access(setting: Mapping[str, Any]) -> Access:
+    """Return how far a B2B setting is open.
+
+    Source: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyb2bsetting
+    """
+    return Access(_reach(setting, "usersAndGroups", "allusers"), _reach(setting, "applications", "allapplications"))
+
+
+def _reach(setting: Mapping[str, Any], key: str, everything: str) -> Reach:
+    side = block(setting, key)
+    kind = text(side, "accessType")
+    targets = {text(t, "target").casefold() for t in objects(items(side, "targets"), f"targets of {key}")}
+    if kind not in ("allowed", "blocked"):
+        raise UnknownValueError(f"accessType of {key} is {kind!r}")
+    if not targets:
+        raise UnknownValueError(f"{key} names no target")
+    if everything in targets:
+        return Reach.ALL if kind == "allowed" else Reach.NONE
+    return Reach.SOME
+
+
+def effective(partner: Mapping[str, Any], default: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return a partner's setting, or the default's where the partner's is null.
+
+    Source: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationpartner
+    """
+    return block(partner, key) if present(partner, key) is not None else block(default, key)
+
+
+TRUST_CLAIMS = ("isMfaAccepted", "isCompliantDeviceAccepted", "isHybridAzureADJoinedDeviceAccepted")
+
+
+def trusts(inbound_trust: Mapping[str, Any]) -> dict[str, bool]:
+    """Return which claims of another tenant are accepted.
+
+    Source: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyinboundtrust
+    """
+    return {claim: flag(inbound_trust, claim) for claim in TRUST_CLAIMS}
+
+
+def otp_state(authentication_methods_policy: Mapping[str, Any]) -> str:
+    """Return `allowExternalIdToUseEmailOtp`: default (counts as on), enabled or disabled.
+
+    Not `state`, which is about the tenant's own users.
+
+    Source: https://learn.microsoft.com/graph/api/resources/emailauthenticationmethodconfiguration
+    """
+    for method in objects(items(authentication_methods_policy, "authenticationMethodConfigurations"), "methods"):
+        kind = str(method.get("@odata.type", "")).casefold()
+        if kind.endswith("emailauthenticationmethodconfiguration") or str(method.get("id")).casefold() == "email":
+            found = text(method, "allowExternalIdToUseEmailOtp")
+            if found not in ("default", "enabled", "disabled"):
+                raise UnknownValueError(f"allowExternalIdToUseEmailOtp is {found!r}")
+            return found
+    raise UnknownValueError("the email method is absent from the authentication methods policy")
