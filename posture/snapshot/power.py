@@ -6,7 +6,6 @@ never taken for an insider.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from posture.errors import UnknownValueError
@@ -319,8 +318,3 @@ def _policy_groups(policies: Rows) -> Iterator[str]:
 
 def _role_groups(assignments: Rows) -> Iterator[str]:
     return (_principal_id(row) for row in assignments if kind_of(_principal(row)) == "group")
-
-
-def ends_at(row: Mapping[str, Any]) -> datetime | None:
-    """Return when an eligibility ends (UTC); None where it does not or does not say."""
-    return moment(row.get("endDateTime"))

@@ -1,0 +1,34 @@
+"""What several areas of controls need: comparing ids, wording lists, refusing to judge half a picture."""
+
+from collections.abc import Iterable
+
+from posture.errors import UnknownValueError
+from posture.snapshot.power import unlicensed
+from posture.snapshot.types import Gap, Rows
+
+NO_GUESTS = "The tenant has no guests."
+
+
+def ids(values: Iterable[str]) -> set[str]:
+    """Return ids ready to compare, since Entra ignores their letter case."""
+    return {v.casefold() for v in values}
+
+
+def names(values: Iterable[str]) -> str:
+    """Return a short sorted list in words, with the number of those left out."""
+    found = sorted(set(values))
+    return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+
+
+def unless_known(unknown: list[str]) -> None:
+    """Raise UnknownValueError where something stayed unknown: the rest alone must not look fine."""
+    if unknown:
+        more = f", and {len(unknown) - 1} more like it" if len(unknown) > 1 else ""
+        raise UnknownValueError(f"{unknown[0]}{more}")
+
+
+def unless_read(*sources: Rows | Gap) -> None:
+    """Raise UnknownValueError where a source is missing for another reason than its licence."""
+    for source in sources:
+        if isinstance(source, Gap) and not unlicensed(source):
+            raise UnknownValueError(f"{source.name} was not read: {source.detail}")
