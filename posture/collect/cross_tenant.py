@@ -73,4 +73,4 @@ async def partner_tenants(graph: Source, cross_tenant_partners: Rows) -> Rows:
         async for path, answer in gathered(graph, list(paths)):
             yield paths[path], answer.body
 
-    return await graph.collected(rows(), "/tenantRelationships/tenants", label="partners")
+    return await graph.collected(rows(), "/tenantRelationships/findTenantInformationByTenantId")

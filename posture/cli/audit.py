@@ -1,0 +1,395 @@
+"""`posture audit`, `collect` and `assess`: the main job, whole and in its two halves."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posture.cli import options as o
+from posture.cli.console import say, say_all, tell
+from posture.errors import GraphError, PostureError, SettingsError
+from posture.settings import Profile, Settings, Severity
+
+if TYPE_CHECKING:
+    from posture.assess.types import Assessment
+    from posture.cli.config import Config
+    from posture.cli.target import Target
+    from posture.snapshot.types import Snapshot
+
+NEVER = "never"
+ALWAYS = ("html", "md", "json", "csv")
+"""Formats every run has."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(audit)
+    app.command()(collect)
+    app.command()(assess)
+
+
+def audit(
+    sample: o.Sample = None,
+    graph_url: o.GraphUrl = None,
+    auth: o.Auth = None,
+    cloud: o.CloudName = None,
+    tenant: o.TenantId = None,
+    client_id: o.ClientId = None,
+    certificate: o.Certificate = None,
+    token_cache: o.TokenCache = None,
+    ca_bundle: o.CaBundle = None,
+    config: o.ConfigFile = None,
+    out: o.Out = None,
+    profile: o.ProfileName = None,
+    fail_on: o.FailOn = None,
+    formats: o.Formats = None,
+    decline: o.Decline = None,
+    include: o.Include = None,
+    lookback_days: o.Lookback = None,
+    ignore_exceptions: o.IgnoreExceptions = False,
+    no_people: o.NoPeople = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Take up an unfinished run: --from FOLDER, else the newest.")
+    ] = False,
+    resume_from: Annotated[
+        Path | None, typer.Option("--from", metavar="FOLDER", help="The unfinished run to take up.")
+    ] = None,
+    json_out: o.Json = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> None:
+    """Read the tenant, judge it, write the reports: one run folder."""
+    job = _job(locals())
+    run = job.run_folder()
+    snapshot = job.read(run)
+    job.finish(run, snapshot)
+
+
+def collect(
+    sample: o.Sample = None,
+    graph_url: o.GraphUrl = None,
+    auth: o.Auth = None,
+    cloud: o.CloudName = None,
+    tenant: o.TenantId = None,
+    client_id: o.ClientId = None,
+    certificate: o.Certificate = None,
+    token_cache: o.TokenCache = None,
+    ca_bundle: o.CaBundle = None,
+    config: o.ConfigFile = None,
+    out: o.Out = None,
+    profile: o.ProfileName = None,
+    decline: o.Decline = None,
+    include: o.Include = None,
+    lookback_days: o.Lookback = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Take up an unfinished run: --from FOLDER, else the newest.")
+    ] = False,
+    resume_from: Annotated[
+        Path | None, typer.Option("--from", metavar="FOLDER", help="The unfinished run to take up.")
+    ] = None,
+    json_out: o.Json = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> None:
+    """Read the tenant into an evidence folder and judge nothing."""
+    from posture.history.runs import finish
+
+    job = _job(locals())
+    run = job.run_folder()
+    snapshot = job.read(run)
+    place = finish(run, job.out, snapshot.tenant, snapshot.taken_at)
+    if json_out:
+        _say_json({"run": str(place), "facts": len(snapshot.facts), "gaps": len(snapshot.gaps)})
+    else:
+        say(f"Read {len(snapshot.facts)} sources; {len(snapshot.gaps)} could not be read.")
+        say_all(f"  {g.name}: {g.detail}" for g in snapshot.gaps.values())
+        say(str(place))
+    raise typer.Exit(3 if snapshot.gaps else 0)
+
+
+def assess(
+    evidence: Annotated[Path, typer.Argument(metavar="RUN|EVIDENCE", help="A run folder or its evidence folder.")],
+    config: o.ConfigFile = None,
+    out: o.Out = None,
+    profile: o.ProfileName = None,
+    fail_on: o.FailOn = None,
+    formats: o.Formats = None,
+    ignore_exceptions: o.IgnoreExceptions = False,
+    no_people: o.NoPeople = False,
+    json_out: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Judge saved evidence again, offline, by the settings it was read with or those given."""
+    import shutil
+
+    from posture.cli import config as c
+    from posture.history.runs import EVIDENCE, evidence_of, start
+    from posture.snapshot.settings_file import load_settings
+    from posture.snapshot.store import load
+
+    source = evidence_of(evidence)
+    settings = load_settings(source)
+    loaded = c.load(config)
+    if config is not None or profile is not None:
+        settings = loaded.settings(_profile(loaded, profile), include_accepted=not ignore_exceptions)
+    elif ignore_exceptions:
+        settings = Settings(settings.profile, settings.thresholds, (), settings.attestations, include_accepted=False)
+    load(source)
+    job = Job(
+        loaded,
+        None,
+        _out(loaded, out),
+        settings,
+        _formats(loaded, formats),
+        _fail_on(loaded, fail_on),
+        no_people,
+        json_out,
+        quiet,
+    )
+    run = start(job.out)
+    shutil.copytree(source, run / EVIDENCE, symlinks=True)
+    if config is not None or profile is not None or ignore_exceptions:
+        from posture.snapshot.folder import dump, write_private
+        from posture.snapshot.settings_file import settings_json
+
+        write_private(run / EVIDENCE / "settings.json", dump(settings_json(settings)))
+    job.finish(run, load(run / EVIDENCE))
+
+
+class Job:
+    """One audit: what to ask, how to judge, where to write."""
+
+    def __init__(
+        self,
+        config: "Config",
+        where: "Target | None",
+        out: Path,
+        settings: Settings,
+        formats: tuple[str, ...],
+        fail_on: Severity | None,
+        no_people: bool = False,
+        json_out: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+        declined: frozenset[str] = frozenset(),
+        included: frozenset[str] = frozenset(),
+        resume: bool = False,
+        resume_from: Path | None = None,
+    ) -> None:
+        self.config, self.where, self.out, self.settings = config, where, out, settings
+        self.formats, self.fail_on, self.no_people = formats, fail_on, no_people
+        self.json_out, self.quiet, self.verbose = json_out, quiet, verbose
+        self.declined, self.included = declined, included
+        self.resume, self.resume_from = resume, resume_from
+
+    def run_folder(self) -> Path:
+        """Return the folder of the run: a new one, or the one to take up."""
+        from posture.history.runs import start, unfinished
+
+        if self.resume or self.resume_from is not None:
+            return unfinished(self.out, self.resume_from)
+        return start(self.out)
+
+    def read(self, run: Path) -> "Snapshot":
+        """Read the target into the run's evidence folder."""
+        import asyncio
+
+        from posture.history.runs import drop
+
+        try:
+            return asyncio.run(self._read(run))
+        except GraphError as error:
+            if not self.resume:
+                drop(run)
+            raise NoAuditError(f"no audit was made: {error}") from error
+        except BaseException:
+            # Only an untouched folder is removed; one with a journal can be taken up.
+            if not any((run / "journal").glob("*.json")) if (run / "journal").is_dir() else True:
+                drop(run)
+            raise
+
+    async def _read(self, run: Path) -> "Snapshot":
+        from posture.cli.progress import shown
+        from posture.cli.target import opened
+        from posture.collect.run import Plan, collect
+        from posture.history.runs import EVIDENCE
+        from posture.snapshot.folder import private_dir
+
+        if self.where is None:
+            raise AssertionError("assess reads nothing")
+        with shown(quiet=self.quiet) as progress:
+            async with opened(self.where, on_event=_event if self.verbose else None) as session:
+                if not self.quiet:
+                    tell(f"Reading {self.where.label} …")
+                plan = Plan(
+                    root=private_dir(run / EVIDENCE),
+                    clock=session.clock,
+                    settings=self.settings,
+                    cloud=session.cloud,
+                    wanted=self._wanted(),
+                    declined=self.declined,
+                    meta=session.meta,
+                    progress=progress,
+                    journal_root=run,
+                )
+                return await collect(session.reader, plan)
+
+    def _wanted(self) -> frozenset[str] | None:
+        if not self.included:
+            return None
+        from posture.collect.registry import gatherers
+
+        return frozenset(n for n, g in gatherers().items() if not g.optional or n in self.included)
+
+    def finish(self, run: Path, snapshot: "Snapshot") -> None:
+        """Judge, write the reports, move the run to its place, say what was found, exit."""
+        from posture.assess.evaluate import evaluate
+        from posture.history.runs import finish
+        from posture.report import write_reports
+        from posture.report.brand import brand_from
+        from posture.report.view import Options, RunView
+
+        assessment = evaluate(snapshot, self.settings, affected=run / "affected")
+        view = RunView(
+            assessment, snapshot, run, brand=brand_from(self.config.brand), options=Options(people=not self.no_people)
+        )
+        write_reports(view, run, self.formats)
+        place = finish(run, self.out, snapshot.tenant, snapshot.taken_at)
+        self._say(assessment, place)
+        raise typer.Exit(exit_code(assessment, self.fail_on))
+
+    def _say(self, assessment: "Assessment", place: Path) -> None:
+        if self.json_out:
+            score = assessment.score
+            _say_json(
+                {
+                    "run": str(place),
+                    "report": str(place / "report.html"),
+                    "score": {"value": score.value, "low": score.low, "cap": score.cap, "coverage": score.coverage},
+                    "counts": assessment.counts,
+                    "gaps": len(assessment.gaps),
+                }
+            )
+            return
+        from posture.report.terminal import summary_lines
+
+        say_all(summary_lines(assessment, width=80))
+        say(f"Report: {place / 'report.html'}")
+        say(str(place))
+
+
+class NoAuditError(PostureError):
+    """Nothing could be read, so nothing was judged."""
+
+
+def _event(event: Any) -> None:
+    if event.kind in {"retry", "wait", "pace", "token"}:
+        wait = f", again in {event.seconds:.1f} s" if event.seconds else ""
+        tell(f"  {event.kind}: {event.url_path} (try {event.attempt}): {event.detail}{wait}")
+
+
+def exit_code(assessment: "Assessment", fail_on: Severity | None) -> int:
+    """Return the exit code of an assessment: 1 before 3 before 0.
+
+    A manual control without an attestation is neither.
+    """
+    from posture.controls.registry import Outcome
+
+    for finding in assessment.findings:
+        accepted = finding.accepted is not None and finding.accepted.covers == "all"
+        is_open = finding.outcome in (Outcome.FAIL, Outcome.PARTIAL) and not accepted
+        if is_open and fail_on is not None and finding.severity.rank >= fail_on.rank:
+            return 1
+    unseen = {Outcome.NOT_ASSESSED, Outcome.ERROR}
+    return 3 if any(f.outcome in unseen for f in assessment.findings) else 0
+
+
+def _say_json(value: Any) -> None:
+    from posture.cli.console import say_bytes
+    from posture.snapshot.folder import dump
+
+    say_bytes(dump(value))
+
+
+def _job(given: dict[str, Any]) -> Job:
+    """Check everything that can be checked before any call, and return the job."""
+    from posture.cli import config as c
+    from posture.cli.target import target
+
+    loaded = c.load(given["config"], tenant=given["tenant"] or "")
+    names = ("sample", "graph_url", "auth", "cloud", "tenant", "client_id", "certificate", "token_cache", "ca_bundle")
+    where = target(loaded, **{n: given[n] for n in names})
+    days = loaded.value("lookback-days", given["lookback_days"]).value
+    settings = loaded.settings(
+        _profile(loaded, given["profile"]),
+        lookback_days=int(days) if days else None,
+        include_accepted=not given.get("ignore_exceptions", False),
+    )
+    return Job(
+        loaded,
+        where,
+        _out(loaded, given["out"]),
+        settings,
+        _formats(loaded, given.get("formats")),
+        _fail_on(loaded, given.get("fail_on")),
+        given.get("no_people", False),
+        given["json_out"],
+        given["quiet"],
+        given["verbose"],
+        _sources(loaded, "decline", given["decline"]),
+        _sources(loaded, "include", given["include"]),
+        given["resume"],
+        given["resume_from"],
+    )
+
+
+def _profile(config: "Config", option: str | None) -> Profile:
+    value = str(config.value("profile", option, Profile.POSTURE.value).value)
+    try:
+        return Profile(value)
+    except ValueError:
+        raise SettingsError(f"profile is {value!r}; one of {', '.join(Profile)}") from None
+
+
+def _fail_on(config: "Config", option: str | None) -> Severity | None:
+    value = str(config.value("fail-on", option, Severity.HIGH.value).value)
+    if value == NEVER:
+        return None
+    try:
+        return Severity(value)
+    except ValueError:
+        raise SettingsError(f"fail-on is {value!r}; one of {', '.join(Severity)} or {NEVER}") from None
+
+
+def _out(config: "Config", option: Path | None) -> Path:
+    return Path(str(config.value("out", option, "reports").value))
+
+
+def _list(value: Any) -> list[str]:
+    return [v for v in str(value).split(",") if v] if isinstance(value, str) else [str(v) for v in value or ()]
+
+
+def _formats(config: "Config", option: list[str] | None) -> tuple[str, ...]:
+    from posture.report import FORMATS
+
+    wanted = _list(config.value("formats", option, []).value)
+    for name in wanted:
+        if name not in FORMATS:
+            raise SettingsError(f"format {name!r} is not known; one of {', '.join(sorted(FORMATS))}")
+    return tuple(dict.fromkeys((*ALWAYS, *wanted)))
+
+
+def _sources(config: "Config", name: str, option: list[str] | None) -> frozenset[str]:
+    from posture.collect.registry import gatherers
+
+    wanted = _list(config.value(name, option, []).value)
+    known = gatherers()
+    if name == "include" and "all" in wanted:
+        return frozenset(n for n, g in known.items() if g.optional)
+    for source in wanted:
+        if source not in known:
+            import difflib
+
+            near = difflib.get_close_matches(source, known, 1, 0.5)
+            raise SettingsError(f"--{name}: {source!r} is no source" + (f"; did you mean {near[0]}?" if near else ""))
+    return frozenset(wanted)

@@ -1,0 +1,78 @@
+"""`posture controls list` and `explain`: the catalogue at the terminal."""
+
+from typing import Annotated
+
+import typer
+
+from posture.cli import options as o
+from posture.cli.console import say, say_all
+from posture.errors import SettingsError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(help="The control catalogue.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("list")(list_controls)
+    group.command("explain")(explain)
+    app.add_typer(group, name="controls")
+
+
+def list_controls(
+    framework: Annotated[
+        str | None, typer.Option("--framework", metavar="NAME", help="Coverage of one framework, e.g. scuba.")
+    ] = None,
+    json_out: o.Json = False,
+) -> None:
+    """List all controls, or how a framework is covered."""
+    from posture.controls import page
+
+    if framework is not None:
+        _framework(framework, json_out)
+        return
+    rows = page.rows()
+    if json_out:
+        _json(rows)
+        return
+    for row in rows:
+        say(f"{row['code']:<15} {row['fail']:<9} {row['title']}")
+    say(f"{len(rows)} controls and hunts")
+
+
+def _framework(name: str, json_out: bool) -> None:
+    from posture.controls import page
+
+    known = page.frameworks()
+    if name not in known:
+        raise SettingsError(f"framework {name!r} is not known; one of {', '.join(known)}")
+    found = page.coverage(name)
+    if json_out:
+        _json(found)
+        return
+    say_all(page.coverage_lines(found))
+
+
+def explain(
+    code: Annotated[str, typer.Argument(metavar="ID", help="A control's id, e.g. GUEST-INV-001.")],
+    json_out: o.Json = False,
+) -> None:
+    """Explain one control: why, how it is attacked, rule, remedy, what that breaks, licences, permissions, sources."""
+    from posture.controls import page
+
+    known = [row["code"] for row in page.rows()]
+    wanted = code.upper() if code.upper().startswith("GUEST-") else f"GUEST-{code.upper()}"
+    if wanted not in known:
+        import difflib
+
+        near = difflib.get_close_matches(wanted, known, 1, 0.5)
+        raise SettingsError(f"{code!r} is no control" + (f"; did you mean {near[0]}?" if near else ""))
+    if json_out:
+        _json(next(r for r in page.rows() if r["code"] == wanted))
+        return
+    say(page.explain(wanted))
+
+
+def _json(value: object) -> None:
+    from posture.cli.console import say_bytes
+    from posture.snapshot.folder import dump
+
+    say_bytes(dump(value))

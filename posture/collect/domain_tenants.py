@@ -1,0 +1,44 @@
+"""Which Entra tenant each guest's mail domain belongs to: one small question per domain, 20 a request."""
+
+from collections.abc import AsyncIterator
+
+import orjson
+
+from posture.collect.registry import gatherer
+from posture.collect.source import Source, gathered
+from posture.snapshot.guests import home_domain
+from posture.snapshot.types import Rows
+
+MOST = 20_000
+"""Domains asked at most; a tenant with more should ask for them another way."""
+
+
+@gatherer(
+    "GET /v1.0/tenantRelationships/findTenantInformationByDomainName",
+    permission="CrossTenantInformation.ReadBasic.All",
+    page="https://learn.microsoft.com/graph/api/tenantrelationship-findtenantinformationbydomainname",
+    after=("guests",),
+    declinable=True,
+    cost="one request per 20 mail domains among the guests",
+)
+async def guest_domain_tenants(graph: Source, guests: Rows) -> Rows:
+    """Read the tenant behind each domain guests come from; a domain without one has no row.
+
+    Each row is Graph's answer with the domain asked for as its `id`.
+    """
+    domains = sorted({d for g in guests if (d := home_domain(g)) is not None and d.isascii() and "'" not in d})
+    if len(domains) > MOST:
+        graph.notes.append(f"{len(domains):,} domains; the first {MOST:,} were asked for")
+        domains = domains[:MOST]
+    base = "/tenantRelationships/findTenantInformationByDomainName(domainName='{}')"
+    paths = {base.format(d): d for d in domains}
+
+    async def rows() -> AsyncIterator[tuple[str, bytes]]:
+        async for path, answer in gathered(graph, list(paths)):
+            found = orjson.loads(answer.body)
+            yield (
+                paths[path],
+                orjson.dumps({"id": paths[path], **found} if isinstance(found, dict) else {"id": paths[path]}),
+            )
+
+    return await graph.collected(rows(), "/tenantRelationships/findTenantInformationByDomainName")

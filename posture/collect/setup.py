@@ -1,0 +1,117 @@
+"""The least-privilege app registration for chosen controls, in the words of four tools.
+
+Generated from what the gatherers declare: nothing is granted that nothing reads.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from posture.collect.permissions import GRAPH_APP_ID, PERMISSIONS
+from posture.collect.registry import Gatherer, gatherers
+
+NAME = "posture (read-only audit)"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What to grant: permission names sorted, the facts they are for, the directory roles a person needs."""
+
+    permissions: tuple[str, ...]
+    facts: tuple[str, ...]
+    roles: tuple[str, ...]
+    delegated: bool
+
+
+def registration(facts: Iterable[str], *, delegated: bool = False) -> Registration:
+    """Return the registration that reads exactly these facts and what they wait for."""
+    known = gatherers()
+    chosen: dict[str, Gatherer] = {}
+    todo = sorted(set(facts))
+    while todo:
+        name = todo.pop()
+        g = known.get(name)
+        if g is not None and name not in chosen:
+            chosen[name] = g
+            todo.extend(g.after)
+    needed = sorted({p.strip() for g in chosen.values() for p in g.permission.split("+")})
+    roles = sorted({r for g in chosen.values() for r in g.roles[:1]}) if delegated else []
+    return Registration(tuple(needed), tuple(sorted(chosen)), tuple(roles), delegated)
+
+
+def azure_cli(wanted: Registration) -> list[str]:
+    """Return Azure CLI commands that make the registration."""
+    kind = "Scope" if wanted.delegated else "Role"
+    lines = [
+        f'app_id=$(az ad app create --display-name "{NAME}" --sign-in-audience AzureADMyOrg --query appId --output tsv)',
+        'az ad sp create --id "$app_id"',
+    ]
+    lines += [
+        f'az ad app permission add --id "$app_id" --api {GRAPH_APP_ID} --api-permissions {_id(p, wanted)}={kind}  # {p}'
+        for p in wanted.permissions
+    ]
+    if wanted.delegated:
+        lines.append(
+            'az ad app update --id "$app_id" --public-client-redirect-uris http://localhost --is-fallback-public-client true'
+        )
+    return [*lines, 'az ad app permission admin-consent --id "$app_id"']
+
+
+def powershell(wanted: Registration) -> list[str]:
+    """Return Microsoft Graph PowerShell commands that make the registration."""
+    kind = "Scope" if wanted.delegated else "Role"
+    access = [f"    @{{ Id = '{_id(p, wanted)}'; Type = '{kind}' }}  # {p}" for p in wanted.permissions]
+    return [
+        "Connect-MgGraph -Scopes 'Application.ReadWrite.All','AppRoleAssignment.ReadWrite.All'",
+        "$access = @(",
+        *access,
+        ")",
+        f"$app = New-MgApplication -DisplayName '{NAME}' -SignInAudience AzureADMyOrg "
+        f"-RequiredResourceAccess @{{ ResourceAppId = '{GRAPH_APP_ID}'; ResourceAccess = $access }}",
+        "$sp = New-MgServicePrincipal -AppId $app.AppId",
+        *(
+            []
+            if wanted.delegated
+            else [
+                f"$graph = Get-MgServicePrincipal -Filter \"appId eq '{GRAPH_APP_ID}'\"",
+                "$access | ForEach-Object { New-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $sp.Id "
+                "-PrincipalId $sp.Id -ResourceId $graph.Id -AppRoleId $_.Id }",
+            ]
+        ),
+    ]
+
+
+def terraform(wanted: Registration) -> list[str]:
+    """Return a Terraform configuration (azuread provider) of the registration."""
+    kind = "Scope" if wanted.delegated else "Role"
+    lines = [
+        'resource "azuread_application" "posture" {',
+        f'  display_name     = "{NAME}"',
+        '  sign_in_audience = "AzureADMyOrg"',
+        "",
+        "  required_resource_access {",
+        f'    resource_app_id = "{GRAPH_APP_ID}"',
+    ]
+    for p in wanted.permissions:
+        lines += ["    resource_access {", f'      id   = "{_id(p, wanted)}"  # {p}', f'      type = "{kind}"', "    }"]
+    return [
+        *lines,
+        "  }",
+        "}",
+        "",
+        'resource "azuread_service_principal" "posture" {',
+        "  client_id = azuread_application.posture.client_id",
+        "}",
+    ]
+
+
+def consent_url(authority: str, tenant: str, app_id: str) -> str:
+    """Return the address where an administrator consents.
+
+    Source: https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
+    """
+    return f"{authority}/{tenant or '<tenant>'}/adminconsent?client_id={app_id or '<client-id>'}"
+
+
+def _id(permission: str, wanted: Registration) -> str:
+    ids = PERMISSIONS[permission]
+    return (ids.delegated if wanted.delegated else ids.application) or ids.application or ids.delegated

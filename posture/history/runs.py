@@ -1,0 +1,99 @@
+"""Run folders: where a run is made, where it goes when it is done, how it is found again."""
+
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from posture.errors import EvidenceError, OutputError, SettingsError
+from posture.snapshot.folder import private_dir
+from posture.snapshot.types import Tenant
+
+UNFINISHED = ".unfinished"
+EVIDENCE = "evidence"
+_DEVICES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
+
+
+def slug(text: str) -> str:
+    """Return a file name of [a-z0-9.-], 60 characters at most, "" where nothing is left.
+
+    Dots are kept, device names of Windows and names of dots alone are not.
+    """
+    name = re.sub(r"[^a-z0-9.]+", "-", text.casefold())[:60].strip("-.")
+    name = re.sub(r"\.{2,}", ".", name)
+    return "" if name.split(".")[0] in _DEVICES else name
+
+
+def start(out: Path) -> Path:
+    """Create the folder of a new run under `out`.
+
+    Raises SettingsError where nothing can be written there: that is known before any call.
+    """
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    try:
+        if out.is_symlink():
+            raise OutputError(f"{out} is a link; give the folder it leads to with --out")
+        return private_dir(private_dir(out) / UNFINISHED / f"{stamp}-{secrets.token_hex(3)}")
+    except OutputError as error:
+        raise SettingsError(str(error)) from None
+
+
+def unfinished(out: Path, wanted: Path | None = None) -> Path:
+    """Return the run to take up: the one named, else the newest under `out`."""
+    if wanted is not None:
+        if not (wanted / "journal").is_dir():
+            raise SettingsError(f"{wanted} is no unfinished run; leave the folder out to take up the newest")
+        return wanted
+    root = out / UNFINISHED
+    found = sorted(p for p in root.iterdir() if (p / "journal").is_dir()) if root.is_dir() else []
+    if not found:
+        raise SettingsError(f"there is no unfinished run under {root}; start one without --resume")
+    return found[-1]
+
+
+def finish(run: Path, out: Path, tenant: Tenant, taken_at: datetime) -> Path:
+    """Move a finished run to its place under `out` and return it; an existing run is never overwritten."""
+    home = out / (slug(tenant.primary_domain) or slug(tenant.id) or "unknown-tenant")
+    private_dir(home)
+    name = taken_at.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    for number in range(1, 1000):
+        target = home / (name if number == 1 else f"{name}-{number}")
+        if target.exists() or target.is_symlink():
+            continue
+        try:
+            run.rename(target)
+        except OSError as error:
+            raise OutputError(f"cannot move the finished run {run} to {target}: {error.strerror or error}") from error
+        _tidy(run.parent)
+        return target
+    raise OutputError(f"{home} holds a thousand runs of {name}")
+
+
+def drop(run: Path) -> None:
+    """Remove an unfinished run in which nothing could be read."""
+    shutil.rmtree(run, ignore_errors=True)
+    _tidy(run.parent)
+
+
+def _tidy(unfinished_root: Path) -> None:
+    if unfinished_root.name == UNFINISHED and unfinished_root.is_dir() and not any(unfinished_root.iterdir()):
+        unfinished_root.rmdir()
+
+
+def evidence_of(folder: Path) -> Path:
+    """Return the evidence folder of a run, or the folder itself where it is one."""
+    if (folder / EVIDENCE / "manifest.json").is_file():
+        return folder / EVIDENCE
+    if (folder / "manifest.json").is_file():
+        return folder
+    raise EvidenceError(f"{folder} holds no evidence of a finished run (no manifest.json)")
+
+
+def runs(out: Path, domain: str = "") -> Iterator[Path]:
+    """Yield the finished runs under `out`, oldest first within each tenant."""
+    homes = [out / domain] if domain else sorted(p for p in out.iterdir() if p.is_dir() and p.name != UNFINISHED)
+    for home in homes:
+        if home.is_dir():
+            yield from sorted(p for p in home.iterdir() if (p / EVIDENCE / "manifest.json").is_file())
