@@ -27,7 +27,7 @@ from posture.snapshot.power import (
     is_team,
 )
 from posture.snapshot.types import Gap, Rows
-from posture.snapshot.values import text
+from posture.snapshot.values import objects, text
 
 
 @tally("guests_in_groups", control="GUEST-PRV-005", needs=("guests", "guest_memberships", "groups"))
@@ -36,7 +36,9 @@ class GuestsInGroups(Tally):
 
     def __init__(self, context: TallyContext) -> None:
         super().__init__(context)
-        self.inside = {text(g, "id"): 0 for g in context.facts["groups"] if is_dynamic(g) or is_team(g)}
+        self.inside = {
+            text(g, "id"): 0 for g in objects(context.facts["groups"], "groups") if is_dynamic(g) or is_team(g)
+        }
         self.unread = 0
 
     def add(self, guest: Guest) -> None:
@@ -70,7 +72,7 @@ def _admits_members_only(rule: str) -> bool:
 
 def _cis_5131(groups: Rows, **_: Any) -> Outcome | None:
     """Judge as CIS did up to v6: one dynamic group holds all guests."""
-    rules = (g.get("membershipRule") for g in groups)
+    rules = (g.get("membershipRule") for g in objects(groups, "groups"))
     return Outcome.PASS if any(isinstance(r, str) and _GUEST_GROUP.match(r) for r in rules) else Outcome.FAIL
 
 
@@ -145,7 +147,7 @@ def dynamic_groups_leave_guests_out(
     https://learn.microsoft.com/entra/identity/users/groups-dynamic-membership
     """
     if not guests_in_groups.population:
-        return not_applicable(NO_GUESTS)
+        return not_applicable(NO_GUESTS, observed={"guests": 0})
     uses = GroupUses(conditional_access_policies, role_assignments)
     attributes = "|".join(map(re.escape, thresholds.influenceable_attributes))
     influenced = re.compile(rf"user\.({attributes})\b", re.IGNORECASE) if attributes else None
@@ -154,7 +156,7 @@ def dynamic_groups_leave_guests_out(
     bad: list[dict[str, Any]] = []
     soft: list[dict[str, Any]] = []
     judged = 0
-    for group in groups:
+    for group in objects(groups, "groups"):
         if not is_dynamic(group) or text(group, "id").casefold() in intended:
             continue
         rule = group.get("membershipRule")
@@ -200,7 +202,7 @@ def dynamic_groups_leave_guests_out(
             notes=("Which applications are assigned to these groups was not read.",),
         )
     if not judged:
-        return not_applicable("The tenant has no dynamic group of users.")
+        return not_applicable("The tenant has no dynamic group of users.", observed=observed)
     return passed(
         f"None of the {judged} dynamic groups of users takes guests in unless its rule says so.", observed=observed
     )
@@ -299,7 +301,7 @@ def guests_hold_no_licences(licensed_guests: LicensedGuests, subscribed_skus: Ro
     https://learn.microsoft.com/entra/external-id/user-properties
     """
     if not licensed_guests.population:
-        return not_applicable(NO_GUESTS)
+        return not_applicable(NO_GUESTS, observed={"guests": 0})
     count = licensed_guests.affected.count
     words = _sku_words(subscribed_skus)
     top = sorted(licensed_guests.skus.items(), key=lambda s: (-s[1], s[0]))[:5]
@@ -312,10 +314,15 @@ def guests_hold_no_licences(licensed_guests: LicensedGuests, subscribed_skus: Ro
         raise UnknownValueError(f"the licences or the state of {licensed_guests.unknown} guests were not read")
     if count:
         return partial(f"{count} enabled guests hold a licence, all from one group: {shown}.", observed=observed)
-    return passed(f"None of the {licensed_guests.population} guests holds a licence that is not tolerated.")
+    return passed(
+        f"None of the {licensed_guests.population} guests holds a licence that is not tolerated.", observed=observed
+    )
 
 
 def _sku_words(skus: Rows | Gap) -> dict[str, str]:
     if isinstance(skus, Gap):
         return {}
-    return {str(row.get("skuId", "")).casefold(): str(row.get("skuPartNumber") or row.get("skuId")) for row in skus}
+    return {
+        str(row.get("skuId", "")).casefold(): str(row.get("skuPartNumber") or row.get("skuId"))
+        for row in objects(skus, "subscriptions")
+    }

@@ -14,10 +14,11 @@ from posture.controls.registry import (
     partial,
     passed,
 )
-from posture.controls.shared import NO_GUESTS, names, unless_known
+from posture.controls.shared import NO_GUESTS, names, population, unless_known
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.power import (
+    EXPAND_LIMIT,
     GroupUses,
     Outsiders,
     expanded,
@@ -25,7 +26,7 @@ from posture.snapshot.power import (
     person,
 )
 from posture.snapshot.types import Gap, Rows
-from posture.snapshot.values import text
+from posture.snapshot.values import objects, text
 
 _DANGEROUS = {
     "9e3f62cf-ca93-4989-b6ce-bf83c28f9fe8": "RoleManagement.ReadWrite.Directory",
@@ -90,9 +91,12 @@ def _zta_21868(applications: Rows, service_principals: Rows, **_: Any) -> Outcom
 
 def _owned(rows: Rows, word: str, unknown: list[str]) -> list[_Owned]:
     found = []
-    for row in rows:
+    for row in objects(rows, f"{word}s"):
         try:
-            owners = outsiders(expanded(row, "owners"), f"an owner of the {word} {row.get('id')}:")
+            listed = expanded(row, "owners")
+            owners = outsiders(listed, f"an owner of the {word} {row.get('id')}:")
+            if len(listed) == EXPAND_LIMIT and not owners.people:
+                unknown.append(f"the {word} {row.get('id')} may have more owners than the {EXPAND_LIMIT} Graph lists")
         except UnknownValueError as reason:
             unknown.append(str(reason))
             continue
@@ -184,19 +188,19 @@ def no_external_owns_an_application(
     """
     unknown: list[str] = []
     principals: dict[str, str] = {}
-    for row in service_principals:
+    for row in objects(service_principals, "service principals"):
         principals[text(row, "appId").casefold()] = text(row, "id").casefold()
     if not principals:
         raise UnknownValueError("the list of service principals is empty, though every tenant has Microsoft's own")
     owned = _owned(applications, "application", unknown) + _owned(service_principals, "service principal", unknown)
     permissions = {
         str(row.get("id", "")).casefold(): _objects(row, "appRoleAssignments")
-        for row in (owned_app_permissions if owned else ())
+        for row in (objects(owned_app_permissions, "application permissions") if owned else ())
     }
     in_role = (
         None
         if isinstance(role_assignments, Gap)
-        else {str(row.get("principalId", "")).casefold() for row in role_assignments}
+        else {str(row.get("principalId", "")).casefold() for row in objects(role_assignments, "role assignments")}
     )
     for thing in owned:
         principal = (
@@ -224,9 +228,9 @@ def no_external_owns_an_application(
             observed=observed,
             affected=people,
         )
-    if not len(guests):
-        return not_applicable(NO_GUESTS)
-    return passed("Nobody from outside owns an application or service principal.")
+    if not population(guests):
+        return not_applicable(NO_GUESTS, observed={"guests": 0})
+    return passed("Nobody from outside owns an application or service principal.", observed=observed)
 
 
 def _objects(row: Mapping[str, Any], key: str) -> list[dict[str, Any]] | None:
@@ -301,7 +305,7 @@ def no_external_owns_a_group(
     uses = GroupUses(conditional_access_policies, role_assignments)
     unknown: list[str] = []
     held: dict[str, Outsiders] = {}
-    for row in group_owners:
+    for row in objects(group_owners, "owners of groups"):
         try:
             found = outsiders(expanded(row, "owners"), f"an owner of the group {row.get('id')}:")
         except UnknownValueError as reason:
@@ -313,7 +317,7 @@ def no_external_owns_a_group(
     people: list[dict[str, Any]] = []
     bad = 0
     seen = 0
-    for group in groups:
+    for group in objects(groups, "groups"):
         seen += 1
         owners = held.pop(text(group, "id").casefold(), None)
         if owners is None:
@@ -347,8 +351,8 @@ def no_external_owns_a_group(
             observed=observed,
             affected=people,
         )
-    if not len(guests):
-        return not_applicable(NO_GUESTS)
+    if not population(guests):
+        return not_applicable(NO_GUESTS, observed={"guests": 0})
     if not seen:
-        return not_applicable("The tenant has no groups.")
+        return not_applicable("The tenant has no groups.", observed={"groups": 0})
     return passed(f"Nobody from outside owns one of the {seen} groups.", observed={"groups": seen})

@@ -18,7 +18,7 @@ from posture.controls.registry import (
     passed,
     tally,
 )
-from posture.controls.shared import NO_GUESTS, ids, names, unless_known, unless_read
+from posture.controls.shared import NO_GUESTS, ids, names, population, unless_known, unless_read
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.guests import Guest
@@ -30,13 +30,13 @@ from posture.snapshot.power import (
     unlicensed,
 )
 from posture.snapshot.types import Gap, Rows
-from posture.snapshot.values import moment, text
+from posture.snapshot.values import moment, objects, text
 
 
 def _roles_of(
     role_definitions: Rows,
     role_assignments: Rows,
-    privileged_group_members: Rows,
+    privileged_group_members: Rows | Gap,
     role_eligibilities: Rows | Gap,
     role_assignment_schedules: Rows | Gap,
 ) -> tuple[list[RoleHolding], list[str]]:
@@ -49,7 +49,7 @@ def _roles_of(
 def _zta_22128(
     role_definitions: Rows,
     role_assignments: Rows,
-    privileged_group_members: Rows,
+    privileged_group_members: Rows | Gap,
     role_eligibilities: Rows | Gap,
     role_assignment_schedules: Rows | Gap,
     thresholds: Thresholds,
@@ -124,8 +124,8 @@ def _zta_22128(
 def no_external_holds_a_role(
     role_assignments: Rows,
     role_definitions: Rows,
-    privileged_group_members: Rows,
     guests: Rows,
+    privileged_group_members: Rows | Gap,
     role_eligibilities: Rows | Gap,
     role_assignment_schedules: Rows | Gap,
     thresholds: Thresholds,
@@ -204,9 +204,11 @@ def no_external_holds_a_role(
             affected=people,
             notes=notes,
         )
-    if not len(guests):
-        return not_applicable(NO_GUESTS)
-    return passed("No guest and no external member holds a directory role.", notes=notes)
+    if not population(guests):
+        return not_applicable(NO_GUESTS, observed={"guests": 0})
+    return passed(
+        "No guest and no external member holds a directory role.", observed={"external role holders": 0}, notes=notes
+    )
 
 
 def _people(count: int) -> str:
@@ -230,8 +232,8 @@ class GuestGroupEligibilities(Tally):
 
     def __init__(self, context: TallyContext) -> None:
         super().__init__(context)
-        self.rows: dict[str, list[dict[str, Any]]] = {}
-        for row in context.facts["group_eligibilities"]:
+        self.rows: dict[str, list[Mapping[str, Any]]] = {}
+        for row in objects(context.facts["group_eligibilities"], "group eligibilities"):
             self.rows.setdefault(text(row, "principalId").casefold(), []).append(row)
         self.found: dict[str, dict[str, Any]] = {}
 
@@ -284,9 +286,9 @@ class GuestGroupEligibilities(Tally):
 )
 def no_external_in_privileged_groups(
     groups: Rows,
-    privileged_group_members: Rows,
     group_owners: Rows,
     guests: Rows,
+    privileged_group_members: Rows | Gap,
     group_eligibilities: Rows | Gap,
     guest_group_eligibilities: GuestGroupEligibilities | Gap,
     external_members: Rows | Gap,
@@ -320,8 +322,10 @@ def no_external_in_privileged_groups(
     https://learn.microsoft.com/graph/api/privilegedaccessgroup-list-eligibilityscheduleinstances
     """
     approved = ids(thresholds.approved_guest_admins)
-    eligible = [] if isinstance(group_eligibilities, Gap) else list(group_eligibilities)
-    privileged = {text(g, "id").casefold(): str(g.get("displayName") or "") for g in groups if _privileged(g)}
+    eligible = [] if isinstance(group_eligibilities, Gap) else list(objects(group_eligibilities, "group eligibilities"))
+    privileged = {
+        text(g, "id").casefold(): str(g.get("displayName") or "") for g in objects(groups, "groups") if _privileged(g)
+    }
     for row in eligible:
         privileged.setdefault(text(row, "groupId").casefold(), "")
     inside = outsiders_of(privileged_group_members, privileged)
@@ -367,10 +371,12 @@ def no_external_in_privileged_groups(
             observed={"externals in privileged groups": len(people), "privileged groups": len(privileged)},
             affected=people,
         )
-    if not len(guests):
-        return not_applicable(NO_GUESTS)
+    if not population(guests):
+        return not_applicable(NO_GUESTS, observed={"guests": 0})
     if not privileged:
-        return not_applicable("No group may carry a directory role or is managed as privileged.")
+        return not_applicable(
+            "No group may carry a directory role or is managed as privileged.", observed={"privileged groups": 0}
+        )
     return passed(
         f"Nobody from outside is in one of the {len(privileged)} privileged groups.",
         observed={"privileged groups": len(privileged)},
@@ -388,22 +394,22 @@ def _privileged(group: Mapping[str, Any]) -> bool:
 
 
 def _eligible_outsiders(
-    eligible: list[dict[str, Any]],
+    eligible: list[Mapping[str, Any]],
     seen: GuestGroupEligibilities | Gap,
     external_members: Rows | Gap,
     groups: Mapping[str, str],
     unknown: list[str],
-) -> list[tuple[Mapping[str, Any], dict[str, Any]]]:
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Return each person from outside that is eligible, with the eligibility; the rest goes to `unknown`."""
     if not eligible:
         return []
     if isinstance(seen, Gap):
         unknown.append(f"which guests are eligible for a group is not known: {seen.detail}")
         return []
-    known = dict(seen.found)
+    known: dict[str, Mapping[str, Any]] = dict(seen.found)
     if not isinstance(external_members, Gap):
-        known |= {str(r.get("id", "")).casefold(): r for r in external_members}
-    found: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
+        known |= {str(r.get("id", "")).casefold(): r for r in objects(external_members, "external members")}
+    found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
     for row in eligible:
         principal = str(row.get("principalId", "")).casefold()
         if principal in known:

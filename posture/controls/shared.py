@@ -1,6 +1,6 @@
 """What several areas of controls need: comparing ids, wording lists, refusing to judge half a picture."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from posture.errors import UnknownValueError
 from posture.snapshot.power import unlicensed
@@ -32,3 +32,10 @@ def unless_read(*sources: Rows | Gap) -> None:
     for source in sources:
         if isinstance(source, Gap) and not unlicensed(source):
             raise UnknownValueError(f"{source.name} was not read: {source.detail}")
+
+
+def population(guests: Rows) -> int:
+    """Return how many guests the tenant has."""
+    if isinstance(guests, str | Mapping) or not hasattr(guests, "__len__"):
+        raise UnknownValueError("guests: expected a list")
+    return len(guests)

@@ -11,10 +11,13 @@ from typing import Any
 from posture.errors import UnknownValueError
 from posture.snapshot.guests import home_domain, is_external
 from posture.snapshot.types import Gap, GapReason, Rows
-from posture.snapshot.values import block, flag, items, moment, text
+from posture.snapshot.values import block, flag, items, moment, objects, text
 
 EXPAND_LIMIT = 20
-"""Objects `$expand` returns at most. Source: https://learn.microsoft.com/graph/query-parameters#expand-parameter"""
+"""Objects `$expand` returns at most, without a word of the rest.
+
+Source: https://learn.microsoft.com/graph/query-parameters#expand
+"""
 
 
 def unlicensed(source: Rows | Gap) -> bool:
@@ -74,7 +77,7 @@ class Role:
 def roles(role_definitions: Rows) -> dict[str, Role]:
     """Return the directory roles by id in lower case. Every tenant has built-in ones, so an empty list is refused."""
     found = {}
-    for row in role_definitions:
+    for row in objects(role_definitions, "role definitions"):
         role_id = text(row, "id")
         template = row.get("templateId")
         found[role_id.casefold()] = Role(
@@ -128,7 +131,7 @@ def role_holdings(
     role_assignments: Rows,
     role_eligibilities: Rows | Gap,
     role_assignment_schedules: Rows | Gap,
-    privileged_group_members: Rows,
+    privileged_group_members: Rows | Gap,
 ) -> RoleHoldings:
     """Return every directory role that a person from outside holds, direct or through a group, active or eligible.
 
@@ -138,11 +141,13 @@ def role_holdings(
     table = roles(role_definitions)
     ends = _active_ends(role_assignment_schedules)
     holdings = RoleHoldings()
-    pairs: list[tuple[Mapping[str, Any], bool]] = [(row, False) for row in role_assignments]
+    pairs: list[tuple[Mapping[str, Any], bool]] = [
+        (row, False) for row in objects(role_assignments, "role assignments")
+    ]
     if not pairs:
         raise UnknownValueError("the list of role assignments is empty, though every tenant has an administrator")
     if not isinstance(role_eligibilities, Gap):
-        pairs += [(row, True) for row in role_eligibilities]
+        pairs += [(row, True) for row in objects(role_eligibilities, "role eligibilities")]
     groups = {_principal_id(row) for row, _ in pairs if kind_of(_principal(row)) == "group"}
     members = outsiders_of(privileged_group_members, groups)
     for row, eligible in pairs:
@@ -214,7 +219,7 @@ def _active_ends(schedules: Rows | Gap) -> _Ends:
     if isinstance(schedules, Gap):
         return _Ends({}, always=True if unlicensed(schedules) else None)
     known: dict[tuple[str, str], bool | None] = {}
-    for row in schedules:
+    for row in objects(schedules, "role assignment schedules"):
         role_id = row.get("roleDefinitionId")
         if isinstance(role_id, str):
             key, lasts = (_principal_id(row), role_id.casefold()), _eligible_lasts(row)
@@ -246,11 +251,13 @@ def outsiders(rows: Iterable[Mapping[str, Any]], whose: str) -> Outsiders:
     return found
 
 
-def outsiders_of(lists: Rows, ids: Iterable[str], key: str = "members") -> dict[str, Outsiders]:
+def outsiders_of(lists: Rows | Gap, ids: Iterable[str], key: str = "members") -> dict[str, Outsiders]:
     """Return the people from outside in each of some groups; a group without a row is not in the answer."""
     wanted = {i.casefold() for i in ids}
     found: dict[str, Outsiders] = {}
-    for row in lists if wanted else ():
+    if not wanted or isinstance(lists, Gap):
+        return found
+    for row in objects(lists, f"{key} of groups"):
         group_id = str(row.get("id", "")).casefold()
         if group_id not in wanted:
             continue
@@ -310,11 +317,12 @@ class GroupUses:
 
 
 def _policy_groups(policies: Rows) -> Iterator[str]:
-    for policy in policies:
+    for policy in objects(policies, "Conditional Access policies"):
         users = block(block(policy, "conditions"), "users")
         for key in ("includeGroups", "excludeGroups"):
             yield from (str(g).casefold() for g in items(users, key))
 
 
 def _role_groups(assignments: Rows) -> Iterator[str]:
-    return (_principal_id(row) for row in assignments if kind_of(_principal(row)) == "group")
+    rows = objects(assignments, "role assignments")
+    return (_principal_id(row) for row in rows if kind_of(_principal(row)) == "group")
