@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from posture.snapshot.types import Snapshot
 
 NEVER = "never"
-ALWAYS = ("html", "md", "json", "csv")
-"""Formats every run has."""
 
 
 def register(app: typer.Typer) -> None:
@@ -244,14 +242,14 @@ class Job:
     def finish(self, run: Path, snapshot: "Snapshot") -> None:
         """Judge, write the reports, move the run to its place, say what was found, exit."""
         from posture.assess.evaluate import evaluate
+        from posture.cli.config import brand_of
         from posture.history.runs import finish
         from posture.report import write_reports
-        from posture.report.brand import brand_from
         from posture.report.view import Options, RunView
 
         assessment = evaluate(snapshot, self.settings, affected=run / "affected")
         view = RunView(
-            assessment, snapshot, run, brand=brand_from(self.config.brand), options=Options(people=not self.no_people)
+            assessment, snapshot, run, brand=brand_of(self.config), options=Options(people=not self.no_people)
         )
         write_reports(view, run, self.formats)
         place = finish(run, self.out, snapshot.tenant, snapshot.taken_at)
@@ -370,13 +368,10 @@ def _list(value: Any) -> list[str]:
 
 
 def _formats(config: "Config", option: list[str] | None) -> tuple[str, ...]:
-    from posture.report import FORMATS
+    from posture.report import DEFAULT_FORMATS, formats
 
     wanted = _list(config.value("formats", option, []).value)
-    for name in wanted:
-        if name not in FORMATS:
-            raise SettingsError(f"format {name!r} is not known; one of {', '.join(sorted(FORMATS))}")
-    return tuple(dict.fromkeys((*ALWAYS, *wanted)))
+    return tuple(f.name for f in formats((*DEFAULT_FORMATS, *wanted)))
 
 
 def _sources(config: "Config", name: str, option: list[str] | None) -> frozenset[str]:

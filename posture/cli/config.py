@@ -12,10 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posture.errors import SettingsError
 from posture.settings import AcceptedRisk, Attestation, Profile, Settings
+
+if TYPE_CHECKING:
+    from posture.report.brand import Brand
 
 FILE = "posture.toml"
 _FILE_LIMIT = 4 * 1024 * 1024
@@ -319,4 +322,16 @@ def _domain(text: str) -> str:
 
 
 def _words(kind: type | tuple[type, ...]) -> str:
-    return {str: "text", int: "a whole number", list: "a list", bool: "true or false"}.get(kind, "another type")  # type: ignore[call-overload, no-any-return]
+    return {str: "text", int: "a whole number", list: "a list", bool: "true or false"}[
+        kind if isinstance(kind, type) else kind[0]
+    ]
+
+
+def brand_of(config: Config) -> "Brand":
+    """Return the checked brand of the file; its logo lies beside the file."""
+    from posture.report.brand import brand
+
+    given = dict(config.brand)
+    logo = given.pop("logo", "")
+    place = (config.file.parent if config.file else Path()) / logo
+    return brand(logo=place if logo else None, **given)

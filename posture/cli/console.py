@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from typing import TextIO
 
 
 def say(text: str = "") -> None:
@@ -27,8 +28,7 @@ def say_bytes(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _write(stream: object, text: str) -> None:
-    out = sys.stdout if stream is sys.stdout else sys.stderr
+def _write(out: TextIO, text: str) -> None:
     encoding = getattr(out, "encoding", None) or "utf-8"
     # A console that lacks a sign gets a question mark, never a traceback.
     print(text.encode(encoding, "replace").decode(encoding), file=out)

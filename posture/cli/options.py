@@ -19,7 +19,8 @@ Auth = Annotated[
     typer.Option(
         "--auth",
         metavar="WAY",
-        help="browser, device-code, cli, powershell, certificate, secret, managed-identity, workload, environment or token.",
+        help="browser, device-code, cli, powershell, certificate, secret, managed-identity, workload, "
+        "environment or token.",
     ),
 ]
 CloudName = Annotated[str | None, typer.Option("--cloud", metavar="CLOUD", help="global, usgov, dod or china.")]

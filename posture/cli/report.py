@@ -33,24 +33,23 @@ def report(
 
     from posture.assess.evaluate import evaluate
     from posture.cli import config as c
+    from posture.cli.config import brand_of
     from posture.history.runs import evidence_of
     from posture.report import FORMATS, write_reports
-    from posture.report.brand import brand_from
+    from posture.report import formats as known_formats
     from posture.report.view import Options, RunView
     from posture.snapshot.settings_file import load_settings
     from posture.snapshot.store import load
 
     wanted = tuple(formats or ("html", "md"))
-    for name in wanted:
-        if name not in FORMATS and name != "terminal":
-            raise SettingsError(f"format {name!r} is not known; one of {', '.join(sorted({*FORMATS, 'terminal'}))}")
+    known_formats(w for w in wanted if w != "terminal")
     if stdout and len(wanted) != 1:
         raise SettingsError("--stdout takes exactly one --format")
     evidence = evidence_of(run)
     loaded = c.load(config)
     snapshot = load(evidence)
     assessment = evaluate(snapshot, load_settings(evidence))
-    view = RunView(assessment, snapshot, run, brand=brand_from(loaded.brand), options=Options(people=not no_people))
+    view = RunView(assessment, snapshot, run, brand=brand_of(loaded), options=Options(people=not no_people))
     if "terminal" in wanted:
         from posture.report.terminal import summary_lines
 

@@ -150,7 +150,8 @@ async def _sample(where: Target) -> Session:
     clock = _fixed(emulated.clock)
     app = create_app(emulated, clock=clock)
     reader = open_reader("http://127.0.0.1", None, transport=httpx.ASGITransport(app=app), clock=clock)
-    account = {"kind": "emulated", "tenant_id": "", "permissions": sorted(emulated.permissions)}
+    granted = sorted(emulated.permissions) if emulated.permissions is not None else ["all"]
+    account = {"kind": "emulated", "tenant_id": "", "permissions": granted}
     return Session(reader, clock, {"account": account, "target": where.label}, emulated.cloud, fixed_clock=True)
 
 

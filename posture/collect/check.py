@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from posture.collect.journal import Journal
 from posture.collect.registry import Gatherer, gatherers
 from posture.collect.run import gap_of
-from posture.collect.source import FileRows, Source
+from posture.collect.source import Source
 from posture.errors import GraphError
+from posture.snapshot.folder import FileRows
 from posture.snapshot.types import Gap, GapReason
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class _Probe(Source):
         value, _ = await self.graph.count(path, params, version=version)
         return value
 
-    async def all(self, path: str, shape: type | Sequence[str] = (), **how: Any) -> FileRows:  # type: ignore[override]
+    async def all(self, path: str, shape: type | Sequence[str] = (), **how: Any) -> FileRows:
         select = tuple(shape.__annotations__) if isinstance(shape, type) else tuple(shape)
         top = how.get("top")
         params = {
@@ -80,7 +81,8 @@ class _Probe(Source):
             key=how.get("key", "id"),
         )
         page = await anext(pages, None)
-        await pages.aclose()
+        if isinstance(pages, AsyncGenerator):
+            await pages.aclose()
         self.page_size = top
         where = how.get("count")
         if where is not None:
@@ -92,7 +94,7 @@ class _Probe(Source):
         self.small = [row for _, line in (page.rows if page else ()) if isinstance(row := orjson.loads(line), dict)]
         return self.small  # type: ignore[no-any-return]
 
-    async def collected(self, rows: AsyncIterator[tuple[str, bytes]], path: str, **how: Any) -> FileRows:  # type: ignore[override]
+    async def collected(self, rows: AsyncIterator[tuple[str, bytes]], path: str, **how: Any) -> FileRows:
         async for _ in rows:
             break
         return []  # type: ignore[return-value]

@@ -173,7 +173,7 @@ def _initial_domain(organization: Rows) -> str:
     for row in organization:
         for domain in row.get("verifiedDomains") or ():
             if isinstance(domain, dict) and domain.get("isInitial") is True and isinstance(domain.get("name"), str):
-                return domain["name"].replace("'", "''")
+                return str(domain["name"]).replace("'", "''")
     raise BadRequestError("the organization names no initial domain, by which external members are found")
 
 

@@ -42,16 +42,18 @@ def azure_cli(wanted: Registration) -> list[str]:
     """Return Azure CLI commands that make the registration."""
     kind = "Scope" if wanted.delegated else "Role"
     lines = [
-        f'app_id=$(az ad app create --display-name "{NAME}" --sign-in-audience AzureADMyOrg --query appId --output tsv)',
+        f'app_id=$(az ad app create --display-name "{NAME}" '
+        "--sign-in-audience AzureADMyOrg --query appId --output tsv)",
         'az ad sp create --id "$app_id"',
     ]
+    add = 'az ad app permission add --id "$app_id"'
     lines += [
-        f'az ad app permission add --id "$app_id" --api {GRAPH_APP_ID} --api-permissions {_id(p, wanted)}={kind}  # {p}'
-        for p in wanted.permissions
+        f"{add} --api {GRAPH_APP_ID} --api-permissions {_id(p, wanted)}={kind}  # {p}" for p in wanted.permissions
     ]
     if wanted.delegated:
         lines.append(
-            'az ad app update --id "$app_id" --public-client-redirect-uris http://localhost --is-fallback-public-client true'
+            'az ad app update --id "$app_id" --is-fallback-public-client true '
+            "--public-client-redirect-uris http://localhost"
         )
     return [*lines, 'az ad app permission admin-consent --id "$app_id"']
 
