@@ -572,7 +572,7 @@ def guests_cannot_pass_files_on(sharepoint_settings: Mapping[str, Any], profile:
     ),
     frameworks={
         "cis_m365": ("7.2.2 L1 (v4.0.0-v7.0.0)", "7.2.9 L1 (v7.0.0)", "7.2.10 L1 (v7.0.0)"),
-        "scuba": ("MS.SHAREPOINT.3.3v1 (SHALL, 30 days)",),
+        "scuba": ("MS.SHAREPOINT.3.3v2 (SHALL, 30 days)",),
         "mcsb": ("PA-3 (own)",),
         "nist_800_53r5": ("AC-2(3) (own)", "IA-8 (own)"),
         "iso_27001_2022": ("A.5.16 (own)", "A.5.18 (own)"),
