@@ -47,7 +47,9 @@ def relative_path(version: str, path: str, label: str = "") -> str:
     parts = [version, *(p for p in path.split("/") if p)]
     safe = []
     for part in parts:
-        coded = _SAFE_SEGMENT.sub(lambda m: "".join(f"%{b:02X}" for b in m.group().encode()), part)
+        coded = _SAFE_SEGMENT.sub(
+            lambda m: "".join(f"%{b:02X}" for b in m.group().encode("utf-8", "surrogatepass")), part
+        )
         if coded.startswith(".") or coded.split(".")[0].casefold() in _RESERVED:
             coded = f"%{ord(coded[0]):02X}{coded[1:]}"
         safe.append(coded[:120])

@@ -6,6 +6,7 @@ will, so that its return value is all a later process needs to go on.
 """
 
 import heapq
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,10 +51,10 @@ class RowsWriter:
         end = self._runs[-1][1] if self._runs else 0
         if end:
             try:
-                self._file = self._path.open("r+b")
-                if self._file.seek(0, 2) < end:
+                if self._path.stat().st_size < end:
                     raise EvidenceError(f"{self._path} is shorter than its journal says")
-                self._file.truncate(end)
+                os.truncate(self._path, end)
+                self._file = self._path.open("r+b")
             except OSError as error:
                 raise EvidenceError(f"{self._path} cannot be read: {error.strerror or error}") from error
 
