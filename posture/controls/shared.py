@@ -20,6 +20,11 @@ def names(values: Iterable[str]) -> str:
     return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
+def number(count: int, noun: str) -> str:
+    """Return a count with its noun, e.g. "1 guest" or "2,300 guests"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def unless_known(unknown: list[str]) -> None:
     """Raise UnknownValueError where something stayed unknown: the rest alone must not look fine."""
     if unknown:

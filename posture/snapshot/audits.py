@@ -1,0 +1,71 @@
+"""Single kinds of events out of the directory's audit log, for controls that ask whether something was done.
+
+Source: https://learn.microsoft.com/graph/api/resources/directoryaudit
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from posture.snapshot.values import moment, objects
+
+ENABLED = "Enable account"
+DISABLED = "Disable account"
+RESET = "Invite external user with reset invitation status"
+"""Names as the log spells them; letter case may differ.
+
+Source: https://learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One event.
+
+    `when` is None where it is no time. `actors` are the ids of the user or
+    application behind it; an application may be known by two.
+    """
+
+    when: datetime | None
+    result: str
+    actors: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+def events(directory_audits: Iterable[Mapping[str, Any]], activity: str) -> Iterator[AuditEvent]:
+    """Yield the events of one activity, in the order of the list; ids are in lower case."""
+    wanted = activity.casefold()
+    for row in objects(directory_audits, "directory audits"):
+        name = row.get("activityDisplayName")
+        if isinstance(name, str) and name.casefold() == wanted:
+            yield AuditEvent(
+                moment(row.get("activityDateTime")),
+                str(row.get("result", "")).casefold(),
+                tuple(_actors(row.get("initiatedBy"))),
+                tuple(_ids(row.get("targetResources"))),
+            )
+
+
+def targets_since(directory_audits: Iterable[Mapping[str, Any]], activity: str, since: datetime) -> frozenset[str]:
+    """Return the ids of objects to which something was done, with success, since a moment."""
+    return frozenset(
+        target
+        for event in events(directory_audits, activity)
+        if event.result == "success" and event.when is not None and event.when >= since
+        for target in event.targets
+    )
+
+
+def _actors(initiated_by: Any) -> Iterator[str]:
+    for key, names in (("user", ("id",)), ("app", ("servicePrincipalId", "appId"))):
+        part = initiated_by.get(key) if isinstance(initiated_by, Mapping) else None
+        if isinstance(part, Mapping):
+            yield from (found.casefold() for name in names if isinstance(found := part.get(name), str) and found)
+
+
+def _ids(targets: Any) -> Iterator[str]:
+    for target in targets if isinstance(targets, list) else ():
+        found = target.get("id") if isinstance(target, Mapping) else None
+        if isinstance(found, str) and found:
+            yield found.casefold()
