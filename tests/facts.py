@@ -304,6 +304,167 @@ P1 = sku("41781fb2-bc02-4b7c-bd55-b576c07bb09d")
 P2 = sku("41781fb2-bc02-4b7c-bd55-b576c07bb09d", "eec0eb4f-6444-4f95-aba0-50c24d67f998")
 
 
+# Roles, owners, workloads
+
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+REPORTS_READER = "4a5d8f65-41da-4de4-8968-e035b65339cf"
+GUEST_INVITER = "95e79109-95c0-4d8e-aee3-d01accf2d47b"
+GROUP_UNIFIED = "62375ab9-6b52-47ed-826b-58e47e0e304b"
+
+
+def role_definition(template: str = GLOBAL_ADMINISTRATOR, name: str = "Global Administrator") -> dict[str, Any]:
+    return {"id": template, "templateId": template, "displayName": name, "isBuiltIn": True}
+
+
+ROLE_DEFINITIONS = [
+    role_definition(),
+    role_definition(REPORTS_READER, "Reports Reader"),
+    role_definition(GUEST_INVITER, "Guest Inviter"),
+]
+
+
+def member(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Return one of the tenant's own people, as an expanded principal, owner or member shows them."""
+    return changed(
+        {
+            "@odata.type": "#microsoft.graph.user",
+            "id": object_id(number, 5),
+            "displayName": f"Member {number}",
+            "userPrincipalName": f"member{number}@contoso.example",
+            "userType": "Member",
+        },
+        changes,
+    )
+
+
+def outsider(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Return a guest as an expanded principal, owner or member shows them."""
+    row = guest(number)
+    kept = {k: row[k] for k in ("id", "displayName", "userPrincipalName", "userType")}
+    return changed({"@odata.type": "#microsoft.graph.user", **kept}, changes)
+
+
+def role_row(principal: Mapping[str, Any], role: str = GLOBAL_ADMINISTRATOR, **changes: Any) -> dict[str, Any]:
+    """Return a role assignment or, with an end, an eligibility."""
+    return changed(
+        {
+            "id": f"{role}-{principal.get('id')}",
+            "principalId": principal.get("id"),
+            "roleDefinitionId": role,
+            "directoryScopeId": "/",
+            "principal": dict(principal),
+        },
+        changes,
+    )
+
+
+def application(number: int = 1, **changes: Any) -> dict[str, Any]:
+    return changed(
+        {
+            "id": object_id(number, 2),
+            "appId": object_id(number, 4),
+            "displayName": f"App {number}",
+            "requiredResourceAccess": [],
+            "passwordCredentials": [],
+            "keyCredentials": [],
+            "owners": [member()],
+        },
+        changes,
+    )
+
+
+def service_principal(number: int = 1, **changes: Any) -> dict[str, Any]:
+    return changed(
+        {
+            "id": object_id(number, 6),
+            "appId": object_id(number, 4),
+            "displayName": f"App {number}",
+            "accountEnabled": True,
+            "appRoleAssignmentRequired": True,
+            "servicePrincipalType": "Application",
+            "passwordCredentials": [],
+            "keyCredentials": [],
+            "owners": [],
+        },
+        changes,
+    )
+
+
+def owned_by(number: int, *owners: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a row of `group_owners`."""
+    return {"id": object_id(number, 1), "owners": list(owners), **more}
+
+
+def members_of(number: int, *members: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a row of `privileged_group_members`."""
+    return {"id": object_id(number, 1), "members": list(members), **more}
+
+
+def in_groups(number: int, *groups: int, **more: Any) -> dict[str, Any]:
+    """Return a row of `guest_memberships`: a guest and the numbers of the groups they are in."""
+    found = [{"@odata.type": "#microsoft.graph.group", "id": object_id(g, 1)} for g in groups]
+    return {"id": object_id(number), "transitiveMemberOf": found, **more}
+
+
+def group_setting(**values: str) -> dict[str, Any]:
+    """Return the tenant's Group.Unified settings."""
+    held = {
+        "AllowGuestsToBeGroupOwner": "false",
+        "AllowGuestsToAccessGroups": "true",
+        "AllowToAddGuests": "false",
+        "GuestUsageGuidelinesUrl": "",
+        "EnableGroupCreation": "true",
+    }
+    return {
+        "id": object_id(1, 9),
+        "displayName": "Group.Unified",
+        "templateId": GROUP_UNIFIED,
+        "values": [{"name": k, "value": v} for k, v in changed(held, values).items()],
+    }
+
+
+def sharepoint_settings(**changes: Any) -> dict[str, Any]:
+    return changed(
+        {
+            "sharingCapability": "externalUserSharingOnly",
+            "sharingDomainRestrictionMode": "allowList",
+            "sharingAllowedDomainList": ["fabrikam.example"],
+            "sharingBlockedDomainList": [],
+            "isResharingByExternalUsersEnabled": False,
+            "isRequireAcceptingUserToMatchInvitedUserEnabled": True,
+        },
+        changes,
+    )
+
+
+def team(number: int = 1, creates: Any = False, deletes: Any = False, **changes: Any) -> dict[str, Any]:
+    """Return a row of `teams_guest_settings`."""
+    rights = {"allowCreateUpdateChannels": creates, "allowDeleteChannels": deletes}
+    return changed({"id": object_id(number, 1), "displayName": f"Group {number}", "guestSettings": rights}, changes)
+
+
+ALL_LOGS = (
+    "SignInLogs",
+    "NonInteractiveUserSignInLogs",
+    "ServicePrincipalSignInLogs",
+    "ManagedIdentitySignInLogs",
+    "AuditLogs",
+    "ProvisioningLogs",
+    "MicrosoftGraphActivityLogs",
+    "AzureADGraphActivityLogs",
+)
+
+
+def diagnostic_setting(*categories: str, enabled: Any = True, **changes: Any) -> dict[str, Any]:
+    """Return a row of `log_export` that sends categories to a workspace."""
+    properties = {
+        "workspaceId": "/subscriptions/1/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/entra",
+        "storageAccountId": None,
+        "logs": [{"category": c, "enabled": enabled} for c in categories],
+    }
+    return {"id": "entra", "name": "entra", "properties": changed(properties, changes)}
+
+
 # Snapshots and judgements
 
 

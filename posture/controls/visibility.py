@@ -278,8 +278,8 @@ def logs_outlast_invitations(subscribed_skus: Rows, log_export: Rows | Gap, thre
     observed = {"days kept by Entra": kept}
     if isinstance(log_export, Gap):
         return manual(
-            f"{built_in}. Whether logs are exported is not in Microsoft Graph: look under {_WHERE} and at the "
-            f"retention of the destination (at least {thresholds.retention_days} days); then attest it in posture.toml.",
+            f"{built_in}. Whether logs are exported is not in Microsoft Graph: look under {_WHERE} and at "
+            f"the retention there (at least {thresholds.retention_days} days), then attest it in posture.toml.",
             observed=observed,
         )
     found = exported_categories(log_export)

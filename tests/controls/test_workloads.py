@@ -1,0 +1,305 @@
+"""GUEST-WRK: groups, SharePoint, OneDrive, Teams."""
+
+from typing import Any
+
+import pytest
+
+from posture.controls.registry import Outcome
+from posture.settings import Profile, Settings, Severity, Thresholds
+from tests.facts import (
+    ABSENT,
+    authorization_policy,
+    b2b_policy,
+    gap,
+    group,
+    group_setting,
+    guest,
+    in_groups,
+    judge,
+    sharepoint_settings,
+    team,
+)
+
+
+def settings(profile: Profile = Profile.POSTURE, **thresholds: Any) -> Settings:
+    return Settings(profile=profile, thresholds=Thresholds(**thresholds))
+
+
+def verdict(found: Any, item: str) -> str:
+    return next(a.verdict for a in found.authorities if item in a.item)
+
+
+class TestGroupSettings:
+    """GUEST-WRK-001."""
+
+    def judge(self, invites: str = "adminsAndGuestInviters", settings: Settings | None = None, **changes: Any) -> Any:
+        facts: dict[str, Any] = {
+            "group_settings": [group_setting()],
+            "authorization_policy": authorization_policy(allowInvitesFrom=invites),
+            "group_setting_overrides": [],
+        }
+        return judge("GUEST-WRK-001", settings=settings, **{**facts, **changes})
+
+    @pytest.mark.parametrize(
+        ("values", "invites", "outcome", "severity"),
+        [
+            ({}, "everyone", Outcome.PASS, Severity.INFO),
+            ({"AllowToAddGuests": "True"}, "none", Outcome.PASS, Severity.INFO),
+            ({"AllowToAddGuests": "true"}, "adminsGuestInvitersAndAllMembers", Outcome.PARTIAL, Severity.INFO),
+            ({"AllowToAddGuests": "TRUE"}, "everyone", Outcome.FAIL, Severity.MEDIUM),
+            ({"AllowGuestsToBeGroupOwner": "True"}, "none", Outcome.FAIL, Severity.MEDIUM),
+        ],
+    )
+    def test_outcomes(self, values: dict[str, str], invites: str, outcome: Outcome, severity: Severity) -> None:
+        found = self.judge(invites, group_settings=[group_setting(**values)])
+        assert (found.outcome, found.severity) == (outcome, severity)
+
+    @pytest.mark.parametrize(("invites", "outcome"), [("none", Outcome.PASS), ("everyone", Outcome.FAIL)])
+    @pytest.mark.parametrize("stored", [[], [{"id": "x", "templateId": "other", "values": []}]])
+    def test_no_object_means_the_defaults(self, stored: list[Any], invites: str, outcome: Outcome) -> None:
+        found = self.judge(invites, group_settings=stored)
+        assert found.outcome is outcome
+        assert {o.property: o.value for o in found.observed}["set by the tenant"] is False
+
+    @pytest.mark.parametrize(
+        ("decided", "adding", "outcome"),
+        [("true", "true", "pass"), ("true", "false", "fail"), ("false", "true", "fail"), ("FALSE", "false", "pass")],
+    )
+    def test_a_decision_is_compared(self, decided: str, adding: str, outcome: str) -> None:
+        found = self.judge(
+            "everyone",
+            settings=settings(expect_allow_to_add_guests=decided),
+            group_settings=[group_setting(AllowToAddGuests=adding)],
+        )
+        assert found.outcome == outcome
+
+    def test_guidelines_may_be_required(self) -> None:
+        wanted = settings(require_usage_guidelines=True)
+        assert self.judge(settings=wanted).outcome is Outcome.PARTIAL
+        linked = group_setting(GuestUsageGuidelinesUrl="https://contoso.example/guests")
+        assert self.judge(settings=wanted, group_settings=[linked]).outcome is Outcome.PASS
+
+    def test_closed_reach_is_said(self) -> None:
+        found = self.judge(group_settings=[group_setting(AllowGuestsToAccessGroups="false")])
+        assert found.outcome is Outcome.PASS
+        assert found.notes
+        assert verdict(found, "ST09") == "fail"
+        assert verdict(found, "ST08") == "pass"
+
+    def test_single_groups_are_counted(self) -> None:
+        own = {
+            "templateId": "08d542b9-071f-4e16-94b0-74abb372e3d9",
+            "values": [{"name": "AllowToAddGuests", "value": "False"}],
+        }
+        found = self.judge(group_setting_overrides=[{"id": "g1", "settings": [own]}, {"id": "g2", "settings": []}])
+        assert {o.property: o.value for o in found.observed}["groups that refuse guests"] == 1
+        assert self.judge(group_setting_overrides=[{"id": "g1", "settings": None}]).outcome is Outcome.PASS
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"group_settings": gap("group_settings")},
+            {"group_settings": [group_setting(AllowToAddGuests="perhaps")]},
+            {"group_settings": [group_setting(AllowToAddGuests="")]},
+            {"group_settings": [group_setting(AllowGuestsToBeGroupOwner=ABSENT)]},
+            {"group_settings": [{**group_setting(), "values": None}]},
+            {"group_settings": [{**group_setting(), "templateId": None}]},
+            {"group_settings": [group_setting(), group_setting()]},
+            {"authorization_policy": authorization_policy(allowInvitesFrom="unknownFutureValue")},
+            {"authorization_policy": authorization_policy(allowInvitesFrom=None)},
+        ],
+    )
+    def test_unknown_values(self, changes: dict[str, Any]) -> None:
+        assert self.judge(**changes).outcome is Outcome.NOT_ASSESSED
+
+    def test_an_unknown_decision(self) -> None:
+        assert self.judge(settings=settings(expect_allow_to_add_guests="maybe")).outcome is Outcome.NOT_ASSESSED
+
+
+class TestSharing:
+    """GUEST-WRK-002."""
+
+    @pytest.mark.parametrize(
+        ("capability", "outcome", "scuba", "cis"),
+        [
+            ("disabled", "pass", "pass", "pass"),
+            ("existingExternalUserSharingOnly", "pass", "pass", "pass"),
+            ("externalUserSharingOnly", "pass", "fail", "pass"),
+            ("externalUserAndGuestSharing", "fail", "fail", "fail"),
+            ("unknownFutureValue", "not-assessed", "", ""),
+            ("Disabled", "not-assessed", "", ""),
+            (None, "not-assessed", "", ""),
+            (True, "not-assessed", "", ""),
+            (ABSENT, "not-assessed", "", ""),
+        ],
+    )
+    def test_values(self, capability: Any, outcome: str, scuba: str, cis: str) -> None:
+        found = judge("GUEST-WRK-002", sharepoint_settings=sharepoint_settings(sharingCapability=capability))
+        assert found.outcome == outcome
+        if found.outcome is not Outcome.NOT_ASSESSED:
+            assert verdict(found, "MS.SHAREPOINT.1.1v1") == scuba
+            assert verdict(found, "7.2.3") == cis
+
+    def test_the_tenant_may_decide_on_existing_guests(self) -> None:
+        found = judge(
+            "GUEST-WRK-002", sharepoint_settings=sharepoint_settings(), settings=settings(accept_new_guests=False)
+        )
+        assert (found.outcome, found.severity) == (Outcome.PARTIAL, Severity.LOW)
+
+    def test_the_scuba_profile_takes_existing_guests_only(self) -> None:
+        found = judge("GUEST-WRK-002", sharepoint_settings=sharepoint_settings(), settings=settings(Profile.SCUBA_AAD))
+        assert (found.outcome, found.severity) == (Outcome.FAIL, Severity.HIGH)
+
+    def test_what_a_pass_rests_on_is_said(self) -> None:
+        found = judge("GUEST-WRK-002", sharepoint_settings=sharepoint_settings())
+        assert "GUEST-WRK-005" in found.notes[0]
+
+
+class TestSharingDomains:
+    """GUEST-WRK-003."""
+
+    def judge(self, entra: Any = None, profile: Profile = Profile.POSTURE, **changes: Any) -> Any:
+        return judge(
+            "GUEST-WRK-003",
+            sharepoint_settings=sharepoint_settings(**changes),
+            b2b_management_policies=[b2b_policy(allowed=["fabrikam.example"])] if entra is None else entra,
+            settings=settings(profile),
+        )
+
+    @pytest.mark.parametrize(
+        ("changes", "outcome"),
+        [
+            ({}, "pass"),
+            ({"sharingAllowedDomainList": ["Fabrikam.Example "]}, "pass"),
+            ({"sharingAllowedDomainList": ["fabrikam.example", "other.example"]}, "partial"),
+            ({"sharingAllowedDomainList": []}, "not-assessed"),
+            ({"sharingAllowedDomainList": None}, "not-assessed"),
+            ({"sharingAllowedDomainList": [None]}, "not-assessed"),
+            ({"sharingDomainRestrictionMode": "blockList", "sharingBlockedDomainList": ["bad.example"]}, "partial"),
+            ({"sharingDomainRestrictionMode": "blockList"}, "fail"),
+            ({"sharingDomainRestrictionMode": "none"}, "fail"),
+            (
+                {"sharingDomainRestrictionMode": "none", "sharingCapability": "existingExternalUserSharingOnly"},
+                "partial",
+            ),
+            ({"sharingDomainRestrictionMode": "none", "sharingCapability": "disabled"}, "pass"),
+            ({"sharingDomainRestrictionMode": "unknownFutureValue"}, "not-assessed"),
+            ({"sharingDomainRestrictionMode": None}, "not-assessed"),
+            ({"sharingCapability": "unknownFutureValue"}, "not-assessed"),
+        ],
+    )
+    def test_values(self, changes: dict[str, Any], outcome: str) -> None:
+        assert self.judge(**changes).outcome == outcome
+
+    @pytest.mark.parametrize(
+        ("entra", "outcome"),
+        [
+            ([], "pass"),
+            ([b2b_policy(blocked=["bad.example"])], "pass"),
+            ([b2b_policy(blocked=["fabrikam.example"])], "partial"),
+            ([b2b_policy(allowed=["other.example"])], "partial"),
+            ([b2b_policy(allowed=[])], "not-assessed"),
+            (gap("b2b_management_policies"), "not-assessed"),
+        ],
+    )
+    def test_the_list_is_compared_with_entra(self, entra: Any, outcome: str) -> None:
+        assert self.judge(entra).outcome == outcome
+
+    def test_entra_is_needed_for_a_comparison_alone(self) -> None:
+        refused = gap("b2b_management_policies")
+        assert self.judge(refused, sharingDomainRestrictionMode="none").outcome is Outcome.FAIL
+
+    def test_authorities_and_profile(self) -> None:
+        block = {"sharingDomainRestrictionMode": "blockList", "sharingBlockedDomainList": ["bad.example"]}
+        found = self.judge(**block)
+        assert verdict(found, "7.2.6") == "fail"
+        assert verdict(found, "sharepoint_external_sharing_managed") == "pass"
+        assert verdict(found, "MS.SHAREPOINT.1.3v1") == ""
+        assert self.judge(profile=Profile.CIS_M365_V7, **block).outcome is Outcome.FAIL
+        wide = {"sharingAllowedDomainList": ["other.example"]}
+        assert self.judge(profile=Profile.CIS_M365_V7, **wide).outcome is Outcome.PASS
+
+
+class TestResharing:
+    """GUEST-WRK-004."""
+
+    @pytest.mark.parametrize(
+        ("reshares", "matches", "outcome", "cis"),
+        [
+            (False, True, "pass", "pass"),
+            (True, True, "partial", "fail"),
+            (False, False, "partial", "pass"),
+            (True, False, "fail", "fail"),
+            (None, True, "not-assessed", ""),
+            (False, None, "not-assessed", ""),
+            ("false", True, "not-assessed", ""),
+            (ABSENT, True, "not-assessed", ""),
+            (False, ABSENT, "not-assessed", ""),
+        ],
+    )
+    def test_values(self, reshares: Any, matches: Any, outcome: str, cis: str) -> None:
+        found = self.judge(reshares, matches)
+        assert found.outcome == outcome
+        if found.outcome is not Outcome.NOT_ASSESSED:
+            assert verdict(found, "7.2.5") == cis
+            assert self.judge(reshares, matches, Profile.CIS_M365_V7).outcome == cis
+
+    def judge(self, reshares: Any, matches: Any, profile: Profile = Profile.POSTURE) -> Any:
+        values = {
+            "isResharingByExternalUsersEnabled": reshares,
+            "isRequireAcceptingUserToMatchInvitedUserEnabled": matches,
+        }
+        return judge("GUEST-WRK-004", sharepoint_settings=sharepoint_settings(**values), settings=settings(profile))
+
+
+def test_sharepoint_integration_is_for_a_person_to_look_at() -> None:
+    found = judge("GUEST-WRK-005", settings=settings(max_expire_days=45))
+    assert found.outcome is Outcome.MANUAL
+    assert "45 days" in found.summary
+    assert "Get-SPOTenant" in found.summary
+
+
+class TestTeams:
+    """GUEST-WRK-006."""
+
+    def judge(self, *teams: dict[str, Any], **changes: Any) -> Any:
+        facts: dict[str, Any] = {
+            "guests": [guest(1)],
+            "groups": [group(n, resourceProvisioningOptions=["Team"]) for n in (1, 2)],
+            "guest_memberships": [in_groups(1, 1)],
+            "teams_guest_settings": list(teams) or [team(1), team(2, True, True)],
+        }
+        return judge("GUEST-WRK-006", **{**facts, **changes})
+
+    def test_outcomes(self) -> None:
+        found = self.judge()
+        assert found.outcome is Outcome.PASS
+        assert "Teams admin center" in found.notes[0]
+        creating = self.judge(team(1, creates=True), team(2))
+        assert (creating.outcome, creating.severity) == (Outcome.PARTIAL, Severity.INFO)
+        deleting = self.judge(team(1, deletes=True), team(2))
+        assert (deleting.outcome, deleting.severity) == (Outcome.FAIL, Severity.LOW)
+        assert deleting.affected.sample[0]["guests"] == 1
+        assert self.judge(guest_memberships=[in_groups(1)]).outcome is Outcome.NOT_APPLICABLE
+        assert self.judge(guests=[], guest_memberships=[]).outcome is Outcome.NOT_APPLICABLE
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"teams_guest_settings": [team(2)]},
+            {"teams_guest_settings": []},
+            {"teams_guest_settings": [team(1, None)]},
+            {"teams_guest_settings": [team(1, False, "no")]},
+            {"teams_guest_settings": [team(1, guestSettings=None)]},
+            {"teams_guest_settings": gap("teams_guest_settings")},
+            {"guest_memberships": [{"id": "x"}]},
+            {"guest_memberships": gap("guest_memberships")},
+            {"groups": [group(1, resourceProvisioningOptions=ABSENT)]},
+        ],
+    )
+    def test_unknown_values(self, changes: dict[str, Any]) -> None:
+        assert self.judge(**changes).outcome is Outcome.NOT_ASSESSED
+
+    def test_a_fail_stands_beside_unknown_teams(self) -> None:
+        found = self.judge(team(1, None), team(2, deletes=True), guest_memberships=[in_groups(1, 1, 2)])
+        assert found.outcome is Outcome.FAIL
