@@ -1,0 +1,275 @@
+"""GraphReader: the one way posture asks Graph.
+
+The collector asks for a single answer, all pages of a list, a count, or many
+small answers at once. Requests go through the SDK's adapter and come back
+raw; waiting, asking again, paging and believing an answer are decided here.
+"""
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from posture.errors import AnswerError, GraphError
+from posture.graph.answer import Answer, Event, Limits, Page
+from posture.graph.clouds import Cloud, loopback_root
+from posture.graph.exchange import Ask, Exchange
+from posture.graph.links import LinkChecker, address, segment
+from posture.graph.pacing import AdaptiveLimit, Pace, Timer
+from posture.graph.wire import Credential, EmulatedCredential, sdk_sender
+
+if TYPE_CHECKING:
+    import httpx
+
+    from posture.graph.bodies import Listing
+
+__all__ = ["Answer", "Event", "GraphReader", "Limits", "Page", "Timer", "open_reader", "segment"]
+
+T = TypeVar("T")
+
+
+class GraphReader:
+    """Asks one Graph, reading only.
+
+    `root` is its address without a trailing slash. `on_event`, if set, hears of
+    pages, retries and waits. `requests` counts what went over the wire: `sent`
+    all attempts, `retried` those made again, `pages` the pages of lists,
+    `batched` the questions inside batches.
+
+    Every method raises a GraphError that says what Graph answered, in words for
+    people, with status, code and request id.
+    """
+
+    def __init__(self, root: str, exchange: Exchange, limits: Limits, close: Sequence[Callable[[], object]]) -> None:
+        self.root = root
+        self._exchange, self._limits, self._close = exchange, limits, close
+
+    @property
+    def on_event(self) -> Callable[[Event], None] | None:
+        """Who hears of events."""
+        return self._exchange.on_event
+
+    @on_event.setter
+    def on_event(self, listener: Callable[[Event], None] | None) -> None:
+        self._exchange.on_event = listener
+
+    @property
+    def requests(self) -> Counter[str]:
+        """What went over the wire, by kind."""
+        return self._exchange.requests
+
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, version: str = "v1.0", eventual: bool = False
+    ) -> Answer:
+        """Return one answer, known to be a JSON object without an error in it."""
+        from posture.graph.bodies import single
+
+        answer, _ = await self._exchange.ask(Ask(self._url(path, params, version), eventual=eventual), single)
+        return answer
+
+    async def count(
+        self, path: str, params: Mapping[str, str] | None = None, *, version: str = "v1.0"
+    ) -> tuple[int, Answer]:
+        """Return the service's own count of a list.
+
+        Source: https://learn.microsoft.com/graph/aad-advanced-queries
+        """
+        from posture.graph.bodies import whole_number
+
+        ask = Ask(self._url(f"{path}/$count", params, version), eventual=True, accept="text/plain")
+        answer, number = await self._exchange.ask(ask, whole_number)
+        return number, answer
+
+    async def pages(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        version: str = "v1.0",
+        eventual: bool = False,
+        key: str = "id",
+        start: str | None = None,
+    ) -> AsyncIterator[Page]:
+        """Yield all pages of a list; the next is fetched while this one is looked at.
+
+        `key` names the property that identifies a row. `start` is the `next` of
+        a page read earlier, to go on from there; it is checked like any next
+        link. An empty page with a next link is followed.
+
+        Source: https://learn.microsoft.com/graph/paging
+        """
+        first = self._url(path, params, version)
+        links = LinkChecker(first, self._limits.link_chars)
+        url = links.check(start) if start is not None and start != first else first
+        number = 1
+        coming: asyncio.Task[Page] | None = asyncio.create_task(self._page(url, number, links, eventual, key))
+        try:
+            while coming is not None:
+                page = await coming
+                number += 1
+                coming = asyncio.create_task(self._page(page.next, number, links, eventual, key)) if page.next else None
+                yield page
+        finally:
+            if coming is not None:
+                coming.cancel()
+                with suppress(asyncio.CancelledError, GraphError):
+                    await coming
+
+    async def _page(self, url: str, number: int, links: LinkChecker, eventual: bool, key: str) -> Page:
+        from posture.graph.bodies import listing
+
+        def cut(body: bytes) -> "Listing":
+            return listing(body, key=key, max_rows=self._limits.page_rows)
+
+        answer, found = await self._exchange.ask(Ask(url, eventual=eventual, keep_body=False), cut)
+        self.requests["pages"] += 1
+        following = ""
+        if found.link is not None:
+            try:
+                following = links.check(found.link)
+                if number >= self._limits.list_pages:
+                    raise AnswerError(f"the list does not end within {self._limits.list_pages:,} pages")
+            except AnswerError as error:
+                raise _placed(error, answer) from None
+        self._exchange.tell(Event("page", urlsplit(url).path, f"{len(found.rows)} rows", attempt=answer.attempts))
+        return Page(answer, found.rows, found.count, number, following)
+
+    def _url(self, path: str, params: Mapping[str, str] | None, version: str) -> str:
+        return address(self.root, version, path, params)
+
+    async def aclose(self) -> None:
+        """Close connections; the credential stays open, it may serve another reader."""
+        for close in self._close:
+            done = close()
+            if asyncio.iscoroutine(done):
+                await done
+
+
+def _placed(error: AnswerError, answer: Answer) -> AnswerError:
+    return AnswerError(
+        f"{urlsplit(answer.url).path}: {error}", status=answer.status, request_id=answer.request_id, url=answer.url
+    )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def open_reader(
+    cloud_or_root: Cloud | str,
+    credential: Credential | None = None,
+    *,
+    transport: "httpx.AsyncBaseTransport | None" = None,
+    clock: Callable[[], datetime] = _utc_now,
+    limits: Limits | None = None,
+    ca_bundle: Path | None = None,
+    request_ids: Callable[[str], str] | None = None,
+    timer: Timer | None = None,
+    keep_pace: bool | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> GraphReader:
+    """Return a reader of one cloud, or of a Graph-like server on loopback.
+
+    A loopback root gets the fixed word `emulated` instead of a token, whatever
+    `credential` is. `transport` replaces the network (an in-process emulator);
+    reading only, one host and all ceilings hold for it too. `clock` gives the
+    times of answers, `timer` the pauses. `request_ids` makes our id of a request
+    from its address (default: random). `keep_pace` says whether the documented
+    limits of a few services are kept; None means: not on loopback.
+
+    Raises SettingsError for a root that is not loopback and for a proxy or CA
+    bundle that cannot be used.
+    """
+    if isinstance(cloud_or_root, Cloud):
+        if credential is None:
+            raise TypeError("a real cloud needs a credential")
+        return _open(
+            cloud_or_root.root,
+            cloud_or_root.scope,
+            credential,
+            transport=transport,
+            clock=clock,
+            limits=limits,
+            ca_bundle=ca_bundle,
+            request_ids=request_ids,
+            timer=timer,
+            keep_pace=keep_pace is not False,
+            on_event=on_event,
+        )
+    root = loopback_root(cloud_or_root)
+    return _open(
+        root,
+        f"{root}/.default",
+        EmulatedCredential(),
+        transport=transport,
+        clock=clock,
+        limits=limits,
+        ca_bundle=None,
+        request_ids=request_ids,
+        timer=timer,
+        keep_pace=bool(keep_pace),
+        on_event=on_event,
+    )
+
+
+def open_arm_reader(
+    cloud: Cloud, credential: Credential, *, ca_bundle: Path | None = None, limits: Limits | None = None
+) -> GraphReader | None:
+    """Return a reader of Azure Resource Manager under the same rules; None where this cloud has none for us.
+
+    Ask it with `version=""` and the `api-version` among the parameters. Its
+    token is asked for its own scope and goes to its own host.
+
+    Source: https://learn.microsoft.com/rest/api/azure/
+    """
+    if not cloud.arm_root:
+        return None
+    return _open(
+        cloud.arm_root,
+        cloud.arm_scope,
+        credential,
+        transport=None,
+        clock=_utc_now,
+        limits=limits,
+        ca_bundle=ca_bundle,
+        request_ids=None,
+        timer=None,
+        keep_pace=True,
+        on_event=None,
+    )
+
+
+def _open(
+    root: str,
+    scope: str,
+    credential: Credential,
+    *,
+    transport: "httpx.AsyncBaseTransport | None",
+    clock: Callable[[], datetime],
+    limits: Limits | None,
+    ca_bundle: Path | None,
+    request_ids: Callable[[str], str] | None,
+    timer: Timer | None,
+    keep_pace: bool,
+    on_event: Callable[[Event], None] | None,
+) -> GraphReader:
+    from posture.graph.transport import ReadOnlyTransport, network
+
+    limits = limits or Limits()
+    gate = ReadOnlyTransport(transport or network(root, limits, ca_bundle), root, limits)
+    send, close = sdk_sender(gate, credential, root=root, scope=scope, limits=limits)
+    exchange = Exchange(
+        send,
+        credential,
+        limits=limits,
+        pace=Pace(timer or Timer(), AdaptiveLimit(limits.concurrency), keep=keep_pace),
+        clock=clock,
+        request_ids=request_ids or (lambda _url: str(uuid.uuid4())),
+        on_event=on_event,
+    )
+    return GraphReader(root, exchange, limits, [close])
