@@ -14,13 +14,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from posture.errors import AnswerError
 
+T = TypeVar("T")
 TRUNCATED = "Input data was truncated"
 
 
@@ -56,23 +57,10 @@ def listing(body: bytes, *, key: str = "id", max_rows: int = 100_000) -> Listing
     no page.
     """
     _is_text(body)
-    whole = body
     try:
-        frame = _frame.decode(body)
+        frame, whole = decoded(_frame, body)
     except msgspec.ValidationError:
-        raise AnswerError(_why_no_page(body)) from None
-    except msgspec.DecodeError as error:
-        whole = without_lone_surrogates(body)
-        if whole == body:
-            raise UnreadableError(f"the answer is not JSON: {_words(error)}") from None
-        try:
-            frame = _frame.decode(whole)
-        except msgspec.ValidationError:
-            raise AnswerError(_why_no_page(whole)) from None
-        except msgspec.DecodeError as second:
-            raise UnreadableError(f"the answer is not JSON: {_words(second)}") from None
-    except RecursionError:
-        raise AnswerError("the answer is nested too deeply to be believed") from None
+        raise AnswerError(_why_no_page(without_lone_surrogates(body))) from None
     if frame.error is not UNSET:
         raise AnswerError("the answer holds an error beside its rows")
     if len(frame.value) > max_rows:
@@ -80,14 +68,35 @@ def listing(body: bytes, *, key: str = "id", max_rows: int = 100_000) -> Listing
     raw = [bytes(row) for row in frame.value]
     _no_twins(whole, raw)
     ids = _ids(raw, key)
-    if whole is not body:
-        raw = _as_sent(body, whole, raw)
+    raw = as_sent(body, whole, raw)
     link = frame.link if frame.link is not UNSET else frame.plain_link
     return Listing(
         rows=list(zip(ids, raw, strict=True)),
         count=_count(frame.count),
         link=None if isinstance(link, UnsetType) else _plain(link),
     )
+
+
+def decoded(decoder: "msgspec.json.Decoder[T]", body: bytes) -> tuple[T, bytes]:
+    """Decode a body and return the text that was decoded, where lone surrogates are replaced.
+
+    Raises UnreadableError for what is no JSON, AnswerError for absurd depth and
+    msgspec's ValidationError for another shape.
+    """
+    try:
+        try:
+            return decoder.decode(body), body
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            whole = without_lone_surrogates(body)
+            return decoder.decode(whole), whole
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        raise UnreadableError(f"the answer is not JSON: {_words(error)}") from None
+    except RecursionError:
+        raise AnswerError("the answer is nested too deeply to be believed") from None
 
 
 def single(body: bytes) -> None:
@@ -200,13 +209,15 @@ def _keys_are_single(frame: bytes) -> bool:
     return True
 
 
-def _as_sent(body: bytes, repaired: bytes, rows: list[bytes]) -> list[bytes]:
-    """Return the rows as they stand in the body; repairing kept every length."""
+def as_sent(body: bytes, decoded_text: bytes, pieces: list[bytes]) -> list[bytes]:
+    """Return pieces of the decoded text, in order, as they stand in the body; replacing kept every length."""
+    if decoded_text is body:
+        return pieces
     found, at = [], 0
-    for row in rows:
-        at = repaired.index(row, at)
-        found.append(body[at : at + len(row)])
-        at += len(row)
+    for piece in pieces:
+        at = decoded_text.index(piece, at)
+        found.append(body[at : at + len(piece)])
+        at += len(piece)
     return found
 
 

@@ -8,17 +8,20 @@ raw; waiting, asking again, paging and believing an answer are decided here.
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import orjson
 
 from posture.errors import AnswerError, GraphError
 from posture.graph.answer import Answer, Event, Limits, Page
 from posture.graph.clouds import Cloud, loopback_root
-from posture.graph.exchange import Ask, Exchange
+from posture.graph.exchange import Exchange
+from posture.graph.judge import Ask
 from posture.graph.links import LinkChecker, address, segment
 from posture.graph.pacing import AdaptiveLimit, Pace, Timer
 from posture.graph.wire import Credential, EmulatedCredential, sdk_sender
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Event", "GraphReader", "Limits", "Page", "Timer", "open_reader", "segment"]
 
-T = TypeVar("T")
+BY_IDS = 1000
+"""Ids in one look-up, Graph's own limit."""
 
 
 class GraphReader:
@@ -103,7 +107,62 @@ class GraphReader:
 
         Source: https://learn.microsoft.com/graph/paging
         """
-        first = self._url(path, params, version)
+        async for page in self._list(self._url(path, params, version), start, eventual=eventual, key=key):
+            yield page
+
+    async def batch(
+        self, paths: Iterable[str], *, version: str = "v1.0", eventual: bool = False
+    ) -> AsyncIterator[tuple[str, Answer | GraphError]]:
+        """Ask many paths at once, 20 a request; yield each with its answer or its own error, in order.
+
+        Paths are as in `get`, with an encoded query of their own where needed.
+
+        Source: https://learn.microsoft.com/graph/json-batching
+        """
+        from posture.graph.batch import Batcher
+
+        def url_of(path: str) -> str:
+            return self._url(path, None, version)
+
+        batcher = Batcher(self._exchange, f"{self.root}/{version}", url_of, eventual=eventual)
+        async for result in batcher.results(paths):
+            yield result
+
+    async def rest_of(self, answer: Answer, *, eventual: bool = False, key: str = "id") -> AsyncIterator[bytes]:
+        """Yield the raw rows of an answer that is a list's first page, then those of all pages after it."""
+        from posture.graph.bodies import listing
+
+        try:
+            found = listing(answer.body, key=key, max_rows=self._limits.page_rows)
+            following = LinkChecker(answer.url, self._limits.link_chars).check(found.link) if found.link else ""
+        except AnswerError as error:
+            raise _placed(error, answer) from None
+        for _, row in found.rows:
+            yield row
+        if following:
+            async for page in self._list(answer.url, following, eventual=eventual, key=key):
+                for _, row in page.rows:
+                    yield row
+
+    async def by_ids(
+        self, ids: Sequence[str], *, types: Sequence[str] = (), version: str = "v1.0"
+    ) -> AsyncIterator[Page]:
+        """Look up directory objects by id, 1,000 a request; objects that are gone are left out.
+
+        Source: https://learn.microsoft.com/graph/api/directoryobject-getbyids
+        """
+        from posture.graph.bodies import listing
+
+        url = self._url("/directoryObjects/getByIds", None, version)
+        for number, start in enumerate(range(0, len(ids), BY_IDS), 1):
+            question: dict[str, list[str]] = {"ids": list(ids[start : start + BY_IDS])}
+            if types:
+                question["types"] = list(types)
+            ask = Ask(url, method="POST", content=orjson.dumps(question), keep_body=False)
+            answer, found = await self._exchange.ask(ask, listing)
+            yield Page(answer, found.rows, found.count, number)
+
+    async def _list(self, first: str, start: str | None, *, eventual: bool, key: str) -> AsyncIterator[Page]:
         links = LinkChecker(first, self._limits.link_chars)
         url = links.check(start) if start is not None and start != first else first
         number = 1

@@ -76,13 +76,15 @@ def is_unlicensed(refusal: Refusal) -> bool:
     return refusal.code in UNLICENSED
 
 
-def as_error(status: int, refusal: Refusal, *, where: str, url: str, request_id: str, attempts: int = 1) -> GraphError:
-    """Return the error that a status and its body mean. `where` is version and path, for people."""
+def as_error(status: int, refusal: Refusal, *, where: str, url: str, request_id: str, tries: str = "") -> GraphError:
+    """Return the error that a status and its body mean.
+
+    `where` is version and path, `tries` the number of attempts in words.
+    """
     kind, words = _meaning(status, refusal)
     said = (
         f"{status}" + (f" {refusal.code}" if refusal.code else "") + (f": {refusal.message}" if refusal.message else "")
     )
-    tries = f" after {attempts} attempts" if attempts > 1 else ""
     return kind(
         f"{where}: {words}{tries} ({said})",
         status=status,

@@ -43,7 +43,7 @@ def retry_after(header: str | None, now: datetime) -> float | None:
 
 def backoff(attempt: int, *, throttled: bool) -> float:
     """Return the pause after the given failed attempt (from 1), with jitter, in seconds."""
-    base = min(LONGEST_BACKOFF, (1.0 if throttled else 0.5) * 2 ** min(attempt - 1, 10))
+    base: float = min(LONGEST_BACKOFF, (1.0 if throttled else 0.5) * 2 ** min(attempt - 1, 10))
     factor: float = _chance.uniform(0.75, 1.25)
     return base * factor
 
