@@ -49,9 +49,10 @@ async def cross_tenant_partners(graph: Source) -> Rows:
     permission="MultiTenantOrganization.Read.All",
     page="https://learn.microsoft.com/graph/api/multitenantorganization-get",
     clouds=("global",),
+    optional=True,
 )
 async def multi_tenant_organization(graph: Source) -> dict[str, Any]:
-    """Read whether the tenant is part of a multitenant organization."""
+    """Read whether the tenant is part of a multitenant organization; 404 says that it is not."""
     return await graph.one("/tenantRelationships/multiTenantOrganization")
 
 

@@ -13,7 +13,15 @@ import orjson
 
 from posture.collect.journal import Journal
 from posture.collect.partition import Part, bounds
-from posture.errors import AnswerError, BadRequestError, EvidenceError, GraphError, NotFoundError
+from posture.errors import (
+    AccessDeniedError,
+    AnswerError,
+    BadRequestError,
+    EvidenceError,
+    GraphError,
+    NotFoundError,
+    NotLicensedError,
+)
 from posture.snapshot.folder import FileRows, Written, parse_strict, relative_path, write_single
 from posture.snapshot.spool import RowsWriter
 from posture.snapshot.store import stamp, unwrap
@@ -358,6 +366,8 @@ class _Reading:
             value, answer = await self._source.graph.count(
                 self._wanted.path, {"$filter": where} if where else None, version=self._wanted.version
             )
+        except (AccessDeniedError, NotLicensedError):
+            raise
         except GraphError as error:
             # The rows may still come; without the service's count nobody can say they are all.
             raise type(error)(
