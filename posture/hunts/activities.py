@@ -131,7 +131,7 @@ PORTALS: Mapping[str, str] = {
     "c44b4083-3bb0-49c1-b47d-974e53cbdf3c": "Azure portal",
     "74658136-14ec-4630-ad9b-26e160ff0fc6": "the portal's directory pages",
 }
-"""The second id stands in token refreshes beside the portal's; that it means directory pages is our reading of its name."""
+"""The second id stands in token refreshes beside the portal's; that it means directory pages is our reading of it."""
 
 DIRECTORY = {"00000003-0000-0000-c000-000000000000", "00000002-0000-0000-c000-000000000000"}
 """Microsoft Graph and its predecessor, the resources through which a directory is read."""

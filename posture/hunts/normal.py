@@ -92,10 +92,6 @@ def _first(row: Mapping[str, Any], *keys: str) -> Any:
 
 def audit_event(row: Mapping[str, Any], place: str) -> AuditEvent:
     """Return a directory audit row as an event."""
-    details = tuple(
-        (text(_first(d, "key", "Key")), text(_first(d, "value", "Value")))
-        for d in entries(row.get("additionalDetails"))
-    )
     return AuditEvent(
         id=text(row.get("id")),
         at=log_time(row.get("activityDateTime")),
@@ -106,9 +102,13 @@ def audit_event(row: Mapping[str, Any], place: str) -> AuditEvent:
         reason=text(row.get("resultReason")),
         actor=_actor(block(row.get("initiatedBy")), text(row.get("callerIpAddress"))),
         targets=tuple(map(_target, entries(row.get("targetResources")))),
-        details=tuple((text(_first(d, "key", "Key")), text(_first(d, "value", "Value"))) for d in details),
+        details=tuple(map(_detail, entries(row.get("additionalDetails")))),
         place=place,
     )
+
+
+def _detail(row: Mapping[str, Any]) -> tuple[str, str]:
+    return text(_first(row, "key", "Key")), text(_first(row, "value", "Value"))
 
 
 def _actor(initiated: Mapping[str, Any], caller_ip: str) -> Actor:

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from posture.hunts.events import Actor, SignInEvent, Target
+from posture.hunts.events import Actor, Target
 
 _MEMORY = 50_000
 
@@ -85,28 +85,25 @@ class People:
             self.external_members is not None and object_id in self.external_members
         )
 
-    def visitor(self, sign_in: SignInEvent) -> str:
+    def visitor(self, user_id: str, user_type: str, home: str, resource: str, log_tenant: str = "") -> str:
         """Return why a sign-in is an outsider's in our tenant, in a few words; "" where it is not one.
 
         The resource tenant must be ours; then the user is a guest by type, comes
-        from a tenant that is not ours, or is in our guest list.
+        from a tenant that is not ours, or is in our guest list. Tenants and type
+        are in lower case; `log_tenant` stands in where our tenant is not known.
         """
-        ours = self.tenant or sign_in.log_tenant
-        resource, home = sign_in.resource_tenant, sign_in.home_tenant
+        ours = self.tenant or log_tenant
         if resource and ours and resource != ours:
             return ""
-        if sign_in.user_type == "guest":
+        if user_type == "guest":
             return "the log says guest"
-        if home and home not in self._ours and home != ours and (ours or (resource and home != resource)):
+        if home and home != ours and home not in self._ours and (ours or (resource and home != resource)):
             return "home tenant is not ours"
-        if self.listed(sign_in.user_id):
-            return "in the guest list"
-        return ""
+        return "in the guest list" if self.listed(user_id) else ""
 
-    def abroad(self, sign_in: SignInEvent) -> bool:
+    def abroad(self, home: str, resource: str, log_tenant: str = "") -> bool:
         """Whether a sign-in is one of our own people's in another organization's tenant."""
-        ours = self.tenant or sign_in.log_tenant
-        resource, home = sign_in.resource_tenant, sign_in.home_tenant
+        ours = self.tenant or log_tenant
         return bool(ours and resource and resource != ours and resource not in self.own_tenants and home in ("", ours))
 
     def outsider(self, actor: Actor) -> str:

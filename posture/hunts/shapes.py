@@ -312,7 +312,8 @@ PORTAL_SIGN_IN = Shape("the portal's sign-in CSV", _portal_sign_in)
 
 ACCEPTED = (
     "posture reads directory audits and user sign-ins as Graph, Log Analytics or Sentinel (AuditLogs, SigninLogs, "
-    "AADNonInteractiveUserSignInLogs), diagnostic settings or the portal's downloads (CSV in English, or JSON) write them"
+    "AADNonInteractiveUserSignInLogs), diagnostic settings or the portal's downloads (CSV in English, or JSON) write "
+    "them"
 )
 
 _OTHERS: tuple[tuple[str, frozenset[str]], ...] = (
