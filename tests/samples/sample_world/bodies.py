@@ -224,7 +224,6 @@ def role_assignment(role: str, principal: str) -> Json:
     return {
         "id": assignment_id(template, principal),
         "principalId": principal,
-        "resourceScope": "/",
         "directoryScopeId": "/",
         "roleDefinitionId": template,
     }

@@ -1,4 +1,4 @@
-"""What was changed at Contoso: roles for newcomers, a guest made a member, every setting loosened within a fortnight."""
+"""What was changed at Contoso: roles for newcomers, a guest made a member, settings loosened within a fortnight."""
 
 import json
 from datetime import timedelta
@@ -270,6 +270,15 @@ def _access_policy_changes(w: World, tomas: Json, sven: Json) -> None:
             kind="Policy",
         ),
         kind="Add",
+        **ca,
+    )
+    defaults = {"id": "00000000-0000-0000-0000-000000000005", "displayName": "Security Defaults"}
+    audit(
+        w,
+        at("2026-10-25 09:31"),
+        "Update security defaults",
+        sven,
+        target(defaults, change("IsEnabled", True, False), kind="Policy"),
         **ca,
     )
     gone = {"id": guid(w.sample, "ca", "gone"), "displayName": "CA08 Block admin portals for guests"}

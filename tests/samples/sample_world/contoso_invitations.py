@@ -1,4 +1,4 @@
-"""Who invited whom at Contoso: partners by staff, guests by guests, bursts, an application, late and short-lived ones."""
+"""Who invited whom at Contoso: staff, guests, an application, in bursts, late, and for less than a day."""
 
 from datetime import timedelta
 

@@ -83,7 +83,6 @@ def invitations(w: World) -> None:
             "displayName": "Vorwerkstatt GmbH",
             "issuerUri": "https://idp.vorwerkstatt.example/saml/metadata",
             "preferredAuthenticationProtocol": "saml",
-            "domains": [{"id": "vorwerkstatt.example"}],
         },
     )
     w.singles["v1.0/policies/authenticationMethodsPolicy"] = p.methods_policy("default")

@@ -138,7 +138,9 @@ class World:
                 if row["resourceTenantId"] != self.id:
                     continue
                 latest[row["userId"], kind] = row
-                if row["status"]["errorCode"] == 0:
+                last = latest.get((row["userId"], "success"))
+                newer = last is None or row["createdDateTime"] > last["createdDateTime"]
+                if newer and row["status"]["errorCode"] == 0:
                     latest[row["userId"], "success"] = row
         names = {"interactive": "lastSignIn", "quiet": "lastNonInteractiveSignIn", "success": "lastSuccessfulSignIn"}
         for user in self.lists[USERS]:

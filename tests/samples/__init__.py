@@ -1,0 +1,1 @@
+"""Tests of the sample tenants, and the script that makes them."""
