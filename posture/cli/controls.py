@@ -1,6 +1,6 @@
 """`posture controls list` and `explain`: the catalogue at the terminal."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,22 +29,22 @@ def list_controls(
     if framework is not None:
         _framework(framework, json_out)
         return
-    rows = page.rows()
+    rows = page.rows(_hunts(), _sources())
     if json_out:
         _json(rows)
         return
     for row in rows:
         say(f"{row['code']:<15} {row['fail']:<9} {row['title']}")
-    say(f"{len(rows)} controls and hunts")
+    say(page.totals(_hunts()))
 
 
 def _framework(name: str, json_out: bool) -> None:
     from posture.controls import page
 
-    known = page.frameworks()
-    if name not in known:
-        raise SettingsError(f"framework {name!r} is not known; one of {', '.join(known)}")
-    found = page.coverage(name)
+    try:
+        found = page.coverage(name, _hunts())
+    except KeyError:
+        raise SettingsError(f"framework {name!r} is not known; one of {', '.join(page.frameworks())}") from None
     if json_out:
         _json(found)
         return
@@ -58,17 +58,30 @@ def explain(
     """Explain one control: why, how it is attacked, rule, remedy, what that breaks, licences, permissions, sources."""
     from posture.controls import page
 
-    known = [row["code"] for row in page.rows()]
-    wanted = code.upper() if code.upper().startswith("GUEST-") else f"GUEST-{code.upper()}"
-    if wanted not in known:
+    found = {row["code"]: row for row in page.rows(_hunts(), _sources())}
+    known = list(found)
+    wanted = code.upper() if code.upper() in found else f"GUEST-{code.upper().removeprefix('GUEST-')}"
+    if wanted not in found:
         import difflib
 
         near = difflib.get_close_matches(wanted, known, 1, 0.5)
         raise SettingsError(f"{code!r} is no control" + (f"; did you mean {near[0]}?" if near else ""))
     if json_out:
-        _json(next(r for r in page.rows() if r["code"] == wanted))
+        _json(found[wanted])
         return
-    say(page.explain(wanted))
+    say(page.explain(wanted, _hunts(), _sources()))
+
+
+def _hunts() -> Any:
+    from posture.hunts.registry import hunts
+
+    return hunts()
+
+
+def _sources() -> Any:
+    from posture.collect.registry import gatherers
+
+    return gatherers()
 
 
 def _json(value: object) -> None:

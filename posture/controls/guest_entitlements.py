@@ -96,7 +96,7 @@ def _cis_5131(groups: Rows, **_: Any) -> Outcome | None:
         "group has.",
     ),
     frameworks={
-        "cis_m365": ("5.1.3.1 L1 (v4.0.0, v6.0.x; removed in v7.0.0, where the number means another item)",),
+        "cis_m365": ("5.1.3.1 L1 (v4.0.0, v6.0.x)",),
         "mcsb": ("PA-7 (own)",),
         "nist_800_53r5": ("AC-2 (own)", "AC-6 (own)"),
         "iso_27001_2022": ("A.5.15 (own)",),

@@ -98,7 +98,7 @@ def _zta_22128(
     ),
     frameworks={
         "cis_m365": ("5.3.1 L2 (v7.0.0, context: Privileged Identity Management manages roles)",),
-        "scuba": ("MS.AAD.7.3v1 (SHALL)", "MS.AAD.7.4v1 (SHALL)"),
+        "scuba": ("MS.AAD.7.3v1 (SHALL, in part: people from outside)", "MS.AAD.7.4v1 (SHALL, in part)"),
         "mcsb": ("PA-1", "PA-3"),
         "nist_800_53r5": ("AC-6(5) (SCuBA)", "AC-6(6) (own)"),
         "iso_27001_2022": ("A.8.2 (Prowler)", "A.5.19 (own)"),
@@ -264,7 +264,7 @@ class GuestGroupEligibilities(Tally):
         ),
     ),
     frameworks={
-        "scuba": ("MS.AAD.7.4v1 (SHALL)",),
+        "scuba": ("MS.AAD.7.4v1 (SHALL, in part: counts groups)",),
         "mcsb": ("PA-1 (own)", "PA-3 (own)"),
         "nist_800_53r5": ("AC-6(5) (own)",),
         "iso_27001_2022": ("A.8.2 (own)",),
