@@ -169,6 +169,17 @@ class Thresholds:
     burst_count: int = 10
     burst_minutes: int = 60
     chain_hours: int = 72
+    # Hunts
+    failed_invites_threshold: int = 5
+    approved_guest_ids: tuple[str, ...] = ()
+    approved_change_actors: tuple[str, ...] = ()
+    expected_countries: tuple[str, ...] = ()
+    short_life_hours: int = 24
+    dormant_days: int = 60
+    failures_before_success: int = 5
+    failures_minutes: int = 60
+    refused_apps: int = 3
+    refused_apps_minutes: int = 60
 
     def as_json(self) -> dict[str, Any]:
         """Return the values as JSON would hold them."""
