@@ -1,0 +1,153 @@
+"""The emulated Graph as an ASGI app: sockets, compression, pace and the record around `graph.py`."""
+
+import asyncio
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from posture.emulator.faults import Fault
+from posture.emulator.graph import Call, Graph, Reply
+from posture.emulator.pages import PageCache
+from posture.emulator.tenant import EmulatedTenant
+
+_COMPRESS_FROM = 1024
+_DRIPS = 20
+_KEPT_HEADERS = (
+    "accept",
+    "accept-encoding",
+    "client-request-id",
+    "consistencylevel",
+    "content-type",
+    "prefer",
+    "user-agent",
+    "x-ms-throttle-priority",
+)
+_BODY_LIMIT = 4 * 1024 * 1024
+"""Bytes of a request body that are read at all; Graph's own limit is 4 MB."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One request as it came. The token is never kept: only whether it was the fixed one of loopback runs."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: str
+    status: int = 0
+
+
+def create_app(
+    tenant: EmulatedTenant,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    allow_writes: bool = False,
+    faults: Iterable[Fault] | None = None,
+    record: Callable[[Recorded], None] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Starlette:
+    """Return a tenant as a Graph.
+
+    `clock` gives the Date header, by default the tenant's own time stands
+    still. `faults` are added to the tenant's. `app.state.requests` lists every
+    request; `record` is called with each as well. `app.state.compress` lets
+    answers be gzipped, which pays over a socket and not in process.
+    """
+    graph = Graph(
+        tenant,
+        clock=clock or (lambda: tenant.clock),
+        allow_writes=allow_writes,
+        plan=tuple(faults or ()),
+        monotonic=monotonic,
+    )
+    app = Starlette(routes=[Route("/{rest:path}", _Endpoint(graph, record))])
+    app.state.requests = []
+    app.state.compress = False
+    app.state.graph = graph
+    return app
+
+
+class _Endpoint:
+    """Every path of the app."""
+
+    def __init__(self, graph: Graph, record: Callable[[Recorded], None] | None) -> None:
+        self._graph, self._record = graph, record
+        self._pages = PageCache()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        call = await _call(request)
+        state = request.app.state
+        packed = state.compress and "gzip" in request.headers.get("accept-encoding", "")
+        key = f"{packed} {call.origin}{call.path}?{call.query} {call.eventual}"
+        reply = self._pages.get(key) if state.compress and call.method == "GET" else None
+        if reply is None:
+            reply = self._graph.answer(call)
+            body = reply.payload()
+            if packed and len(body) >= _COMPRESS_FROM and "Content-Encoding" not in reply.headers:
+                body = zlib.compress(body, 1, 31)
+                reply.headers["Content-Encoding"] = "gzip"
+            reply.body = body
+            if reply.keep and state.compress:
+                self._pages.put(key, reply)
+        entry = _recorded(call, reply.status)
+        state.requests.append(entry)
+        if self._record is not None:
+            self._record(entry)
+        await _send(reply, send)
+
+
+async def _call(request: Request) -> Call:
+    raw = request.scope.get("raw_path")
+    path = raw.decode("latin-1").partition("?")[0] if isinstance(raw, bytes) else request.scope["path"]
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _BODY_LIMIT:
+            break
+    return Call(
+        request.method,
+        path,
+        request.scope["query_string"].decode("latin-1"),
+        dict(request.headers),
+        body,
+        f"{request.url.scheme}://{request.headers.get('host') or 'localhost'}",
+    )
+
+
+def _recorded(call: Call, status: int) -> Recorded:
+    headers = {name: call.headers[name] for name in _KEPT_HEADERS if name in call.headers}
+    token = call.headers.get("authorization")
+    if token is not None:
+        headers["authorization"] = token if token == "Bearer emulated" else "Bearer (not kept)"
+    return Recorded(call.method, call.path, call.query, headers, call.body.decode("utf-8", "replace"), status)
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    if reply.wait:
+        await asyncio.sleep(reply.wait)
+    body = reply.payload()
+    headers: list[tuple[bytes, bytes]] = [
+        (k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in reply.headers.items()
+    ]
+    if reply.status != 204:
+        headers.append((b"content-length", str(len(body)).encode()))
+    headers += [(b"cache-control", b"no-cache"), (b"odata-version", b"4.0")]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    if reply.drip and body:
+        step = max(1, len(body) // _DRIPS)
+        for at in range(0, len(body), step):
+            await asyncio.sleep(reply.drip / _DRIPS)
+            part: dict[str, Any] = {"type": "http.response.body", "body": body[at : at + step], "more_body": True}
+            await send(part)
+        body = b""
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,419 @@
+"""Guests made up by number: a million of them cost no memory, and the same seed gives the same guests.
+
+A guest is a function of seed and number. The last eight digits of an id are its
+number under a permutation, so that an id leads back to its guest; the rest is
+a hash, so that ids look and sort like real ones. Rows are created in the order
+of `createdDateTime`: a filter on it is a range of numbers.
+"""
+
+import hashlib
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import orjson
+
+from posture.emulator.odata import And, Compare, Expr, Moment, test_of
+from posture.emulator.tenant import Generate
+
+EXPAND_CAP = 20
+"""Objects that $expand returns of one relationship. https://learn.microsoft.com/graph/query-parameters#expand"""
+_CROWD = 25
+_BLOCK = 1024
+_BYTES = 32
+_ODD = 2654435761
+_INVERSE = pow(_ODD, -1, 1 << 32)
+_FIRST = (
+    "Ada",
+    "Bea",
+    "Cem",
+    "Dag",
+    "Eva",
+    "Finn",
+    "Gro",
+    "Hal",
+    "Ida",
+    "Jon",
+    "Kim",
+    "Lea",
+    "Mia",
+    "Nils",
+    "Olga",
+    "Pia",
+)
+_LAST = (
+    *("Aamodt", "Bakker", "Costa", "Dubois", "Eriksen", "Fontana", "Garcia", "Haas", "Ito", "Jansen", "Kaya", "Lund"),
+    *("Moreau", "Novak", "Okafor", "Petrov"),
+)
+_CONSUMER = (("gmail.com", "google.com"), ("outlook.com", "MicrosoftAccount"), ("hotmail.com", "MicrosoftAccount"))
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - only differences and text are made of it
+
+_USER = {
+    "id": '"id":"%(id)s"',
+    "displayName": '"displayName":"%(first)s %(last)s"',
+    "givenName": '"givenName":"%(first)s"',
+    "surname": '"surname":"%(last)s"',
+    "userPrincipalName": '"userPrincipalName":"%(alias)s_%(domain)s#EXT#@%(initial)s"',
+    "mail": '"mail":"%(alias)s@%(domain)s"',
+    "otherMails": '"otherMails":["%(alias)s@%(domain)s"]',
+    "userType": '"userType":"Guest"',
+    "accountEnabled": '"accountEnabled":%(enabled)s',
+    "creationType": '"creationType":"Invitation"',
+    "externalUserState": '"externalUserState":"%(state)s"',
+    "externalUserStateChangeDateTime": '"externalUserStateChangeDateTime":"%(changed)sZ"',
+    "createdDateTime": '"createdDateTime":"%(created)sZ"',
+    "companyName": '"companyName":null',
+    "onPremisesSyncEnabled": '"onPremisesSyncEnabled":null',
+    "identities": '"identities":[{"signInType":"federated","issuer":"%(issuer)s","issuerAssignedId":null},'
+    '{"signInType":"userPrincipalName","issuer":"%(initial)s",'
+    '"issuerAssignedId":"%(alias)s_%(domain)s#EXT#@%(initial)s"}]',
+    "assignedLicenses": '"assignedLicenses":[]',
+    "businessPhones": '"businessPhones":[]',
+    "jobTitle": '"jobTitle":null',
+    "mobilePhone": '"mobilePhone":null',
+    "officeLocation": '"officeLocation":null',
+    "preferredLanguage": '"preferredLanguage":null',
+}
+_ACTIVITY = (
+    '"signInActivity":{"lastSignInDateTime":"%(seen)sZ","lastSignInRequestId":"%(id)s",'
+    '"lastNonInteractiveSignInDateTime":"%(seen)sZ","lastNonInteractiveSignInRequestId":"%(id)s",'
+    '"lastSuccessfulSignInDateTime":"%(seen)sZ","lastSuccessfulSignInRequestId":"%(id)s"}'
+)
+_REGISTRATION = {
+    "id": '"id":"%(id)s"',
+    "userPrincipalName": '"userPrincipalName":"%(alias)s_%(domain)s#EXT#@%(initial)s"',
+    "userDisplayName": '"userDisplayName":"%(first)s %(last)s"',
+    "userType": '"userType":"guest"',
+    "isAdmin": '"isAdmin":false',
+    "isMfaRegistered": '"isMfaRegistered":%(registered)s',
+    "isMfaCapable": '"isMfaCapable":%(registered)s',
+    "isPasswordlessCapable": '"isPasswordlessCapable":false',
+    "isSsprCapable": '"isSsprCapable":false',
+    "isSsprEnabled": '"isSsprEnabled":false',
+    "isSsprRegistered": '"isSsprRegistered":false',
+    "isSystemPreferredAuthenticationMethodEnabled": '"isSystemPreferredAuthenticationMethodEnabled":false',
+    "defaultMfaMethod": '"defaultMfaMethod":"none"',
+    "userPreferredMethodForSecondaryAuthentication": '"userPreferredMethodForSecondaryAuthentication":"none"',
+    "methodsRegistered": '"methodsRegistered":[%(methods)s]',
+    "systemPreferredAuthenticationMethods": '"systemPreferredAuthenticationMethods":[]',
+    "lastUpdatedDateTime": '"lastUpdatedDateTime":"%(changed)sZ"',
+}
+
+Values = dict[str, Any]
+
+
+class Population:
+    """The made-up guests of one tenant, their staff and groups."""
+
+    def __init__(self, make: Generate, clock: datetime, initial_domain: str) -> None:
+        self.make, self.initial = make, initial_domain
+        self._now = int((clock.replace(tzinfo=None) - _EPOCH).total_seconds())
+        self._span = 6 * 365 * 86400
+        self._start = self._now - self._span
+        self.staff = [self._person(i) for i in range(make.staff)]
+        self.groups = [self._group(i) for i in range(make.groups)]
+        self._group_numbers = {g["id"]: i for i, g in enumerate(self.groups)}
+        self._limits = {
+            name: int(getattr(make, name) * 65536)
+            for name in ("pending", "disabled", "never_signed_in", "stale", "sponsored", "consumer", "registered")
+        }
+        self._crowded = int(make.crowded * (1 << 24))
+        self._block = lru_cache(maxsize=8)(self._digest)
+        self._shift = (make.seed * 40503 + 97) & 0xFFFFFFFF
+
+    def __len__(self) -> int:
+        return self.make.guests
+
+    def _made_id(self, kind: str, number: int) -> str:
+        return str(uuid5(NAMESPACE_URL, f"{kind}/{self.make.seed}/{number}"))
+
+    def _person(self, number: int) -> dict[str, Any]:
+        first, last = _FIRST[number % 16], _LAST[number // 16 % 16]
+        upn = f"{first}.{last}{number}@{self.initial}".lower()
+        return {
+            "id": self._made_id("staff", number),
+            "displayName": f"{first} {last}",
+            "givenName": first,
+            "surname": last,
+            "userPrincipalName": upn,
+            "mail": upn,
+            "otherMails": [],
+            "userType": "Member",
+            "accountEnabled": number % 10 != 9,
+            "creationType": None,
+            "externalUserState": None,
+            "externalUserStateChangeDateTime": None,
+            "createdDateTime": self._text(self._start) + "Z",
+            "companyName": None,
+            "onPremisesSyncEnabled": None,
+            "identities": [{"signInType": "userPrincipalName", "issuer": self.initial, "issuerAssignedId": upn}],
+            "assignedLicenses": [],
+        }
+
+    def _group(self, number: int) -> dict[str, Any]:
+        unified = number % 2 == 0
+        return {
+            "id": self._made_id("group", number),
+            "displayName": f"Project {number + 1}",
+            "visibility": "Private" if number % 4 else "Public",
+            "groupTypes": ["Unified"] if unified else [],
+            "securityEnabled": not unified,
+            "mailEnabled": unified,
+            "isAssignableToRole": None,
+            "membershipRule": None,
+            "membershipRuleProcessingState": None,
+            "assignedLicenses": [],
+            "resourceProvisioningOptions": ["Team"] if unified and number % 8 == 0 else [],
+            "createdDateTime": self._text(self._start) + "Z",
+            "owners": [self.staff[number % len(self.staff)]["id"]],
+        }
+
+    def _digest(self, block: int) -> tuple[bytes, str]:
+        raw = hashlib.shake_256(f"{self.make.seed}/{block}".encode()).digest(_BLOCK * _BYTES)
+        return raw, raw.hex()
+
+    @staticmethod
+    def _text(seconds: int) -> str:
+        return (_EPOCH + timedelta(seconds=seconds)).isoformat()
+
+    def created(self, number: int) -> int:
+        """Return when a guest was created, in seconds since 1970; grows with the number."""
+        return self._start + number * self._span // max(1, self.make.guests)
+
+    def created_range(self, op: str, when: Moment) -> tuple[int, int]:
+        """Return the numbers [from, to) whose creation satisfies `op when`."""
+        at = (when.seconds, when.ticks)
+        everyone = range(self.make.guests)
+        left = bisect_left(everyone, at, key=lambda i: (self.created(i), 0))
+        right = bisect_right(everyone, at, key=lambda i: (self.created(i), 0))
+        return {
+            "ge": (left, self.make.guests),
+            "gt": (right, self.make.guests),
+            "le": (0, right),
+            "lt": (0, left),
+            "eq": (left, right),
+        }.get(op, (0, self.make.guests))
+
+    def id_of(self, number: int) -> str:
+        """Return a guest's id."""
+        _, text = self._block(number // _BLOCK)
+        return self._id(text[number % _BLOCK * 2 * _BYTES :], number)
+
+    def _id(self, h: str, number: int) -> str:
+        tail = (number * _ODD + self._shift) & 0xFFFFFFFF
+        return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:24]}{tail:08x}"
+
+    def number_of(self, key: str) -> int | None:
+        """Return the number of the guest with an id; None where no guest has it."""
+        try:
+            tail = int(key[-8:], 16)
+        except ValueError:
+            return None
+        number = ((tail - self._shift) * _INVERSE) & 0xFFFFFFFF
+        return number if number < self.make.guests and self.id_of(number) == key.lower() else None
+
+    def values(self, number: int) -> Values:
+        """Return everything a guest's texts are made of."""
+        raw, text = self._block(number // _BLOCK)
+        at = number % _BLOCK * _BYTES
+        b = raw[at : at + _BYTES]
+        made = _pairs(b)
+        limits = self._limits
+        created = self._start + number * self._span // self.make.guests
+        pending = made[0] < limits["pending"]
+        if made[1] < limits["consumer"]:
+            domain, issuer = _CONSUMER[b[31] % 3]
+        else:
+            share = (made[2] / 65536) ** 2
+            domain, issuer = f"partner{int(share * self.make.domains) + 1:04d}.example", "ExternalAzureAD"
+        first, last = _FIRST[b[30] & 15], _LAST[b[30] >> 4]
+        return {
+            "id": self._id(text[2 * at : 2 * at + 24], number),
+            "first": first,
+            "last": last,
+            "alias": f"{first}.{last}{number}".lower(),
+            "domain": domain,
+            "initial": self.initial,
+            "issuer": self.initial if pending else issuer,
+            "enabled": "false" if made[3] < limits["disabled"] else "true",
+            "state": "PendingAcceptance" if pending else "Accepted",
+            "created": self._text(created),
+            "changed": self._text(created if pending else min(self._now, created + made[4])),
+            "registered": "true" if not pending and made[5] < limits["registered"] else "false",
+            "methods": '"microsoftAuthenticatorPush"' if not pending and made[5] < limits["registered"] else "",
+        }
+
+    def seen(self, number: int) -> str | None:
+        """Return a guest's last sign-in as text; None where there is none on record."""
+        raw, _ = self._block(number // _BLOCK)
+        at = number % _BLOCK * _BYTES
+        made = _pairs(raw[at : at + _BYTES])
+        if made[0] < self._limits["pending"] or made[6] < self._limits["never_signed_in"]:
+            return None
+        stale = made[7] < self._limits["stale"]
+        ago = 86400 * 181 + made[4] * 700 if stale else made[4] * 80
+        return self._text(max(self.created(number), self._now - ago))
+
+    def sponsors_of(self, number: int) -> list[int]:
+        """Return the staff numbers of a guest's sponsors."""
+        raw, _ = self._block(number // _BLOCK)
+        at = number % _BLOCK * _BYTES
+        b = raw[at : at + _BYTES]
+        sponsored = (b[28] << 8 | b[29]) < self._limits["sponsored"]
+        return [(b[26] << 8 | b[27]) % len(self.staff)] if sponsored else []
+
+    def groups_of(self, number: int) -> list[int]:
+        """Return the group numbers a guest is a direct member of, ascending."""
+        count = self.make.groups
+        if not count:
+            return []
+        raw, _ = self._block(number // _BLOCK)
+        at = number % _BLOCK * _BYTES
+        b = raw[at : at + _BYTES]
+        if (b[23] << 16 | b[24] << 8 | b[25]) < self._crowded:
+            return list(range(min(_CROWD, count)))
+        wanted = b[22] % (2 * self.make.memberships + 1)
+        return sorted({(b[20] + 7 * b[21] + k * 17) % count for k in range(wanted)})
+
+    def members_of(self, group: int) -> Iterator[int]:
+        """Yield the numbers of a group's guests; looks at every guest."""
+        return (i for i in range(self.make.guests) if group in self.groups_of(i))
+
+    def group_number(self, key: str) -> int | None:
+        """Return the number of the made-up group with an id."""
+        return self._group_numbers.get(key.lower())
+
+
+def _pairs(b: bytes) -> tuple[int, ...]:
+    """Return eight numbers of 16 bits, bytes 0 to 15 of a guest's own."""
+    return (
+        b[0] << 8 | b[1],
+        b[2] << 8 | b[3],
+        b[4] << 8 | b[5],
+        b[6] << 8 | b[7],
+        b[8] << 8 | b[9],
+        b[10] << 8 | b[11],
+        b[12] << 8 | b[13],
+        b[14] << 8 | b[15],
+    )
+
+
+class GeneratedRows:
+    """A list over the population: its users, or their registration details."""
+
+    def __init__(self, people: Population, *, registration: bool = False) -> None:
+        self.people = people
+        self._shape: Mapping[str, str] = _REGISTRATION if registration else _USER
+        self._user_type = "guest"
+        self._by_creation = not registration
+        self._registration = registration
+        self._objects = lru_cache(maxsize=16)(self._object_texts)
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def row(self, number: int) -> dict[str, Any]:
+        """Return one guest with everything that is known of it."""
+        rendered = self.render([number], None, "", None)
+        found: dict[str, Any] = orjson.loads(rendered)
+        if not self._registration:
+            seen = self.people.seen(number)
+            if seen:
+                found["signInActivity"] = orjson.loads("{" + _ACTIVITY % {"seen": seen, "id": found["id"]} + "}")[
+                    "signInActivity"
+                ]
+            found["sponsors"] = [self.people.staff[s]["id"] for s in self.people.sponsors_of(number)]
+        return found
+
+    def find(self, key: str) -> int | None:
+        """Return the number of the guest with an id."""
+        return self.people.number_of(key)
+
+    def pick(self, where: Expr | None) -> Sequence[int]:
+        """Return the numbers a filter lets through; userType, creation and id cost no look at the rows."""
+        low, high = 0, len(self)
+        rest: list[Expr] = []
+        for part in where.parts if isinstance(where, And) else () if where is None else (where,):
+            match part:
+                case Compare(("userType",), "eq", str() as value):
+                    if value.casefold() != self._user_type:
+                        return range(0)
+                case Compare(("createdDateTime",), "ge" | "gt" | "le" | "lt" | "eq" as op, Moment() as when) if (
+                    self._by_creation
+                ):
+                    start, stop = self.people.created_range(op, when)
+                    low, high = max(low, start), min(high, stop)
+                case Compare(("id",), "eq", str() as value):
+                    found = self.find(value)
+                    if found is None:
+                        return range(0)
+                    low, high = max(low, found), min(high, found + 1)
+                case _:
+                    rest.append(part)
+        if not rest:
+            return range(low, max(low, high))
+        test = test_of(And(tuple(rest)))
+        return array("L", (i for i in range(low, high) if test(self.row(i))))
+
+    def render(
+        self, numbers: Sequence[int], select: tuple[str, ...] | None, expand: str, nested: tuple[str, ...] | None
+    ) -> bytes:
+        """Return rows as JSON text, with one relationship expanded where asked."""
+        names = [n for n in (select or self._shape) if n in self._shape and n != "id"]
+        template = "{" + ",".join(self._shape[n] for n in ["id", *names])
+        people = self.people
+        values: Callable[[int], Values] = people.values
+        if not names:
+            values = self._only_id
+        extra = self._extra(select, expand, nested)
+        if extra is None:
+            return ",".join([template % values(i) + "}" for i in numbers]).encode()
+        return ",".join([template % (v := values(i)) + extra(i, v["id"]) + "}" for i in numbers]).encode()
+
+    def _only_id(self, number: int) -> Values:
+        return {"id": self.people.id_of(number)}
+
+    def _extra(
+        self, select: tuple[str, ...] | None, expand: str, nested: tuple[str, ...] | None
+    ) -> Callable[[int, str], str] | None:
+        people = self.people
+        activity = not self._registration and select is not None and "signInActivity" in select
+        objects = self._objects(expand, nested) if expand else []
+
+        def extra(number: int, row_id: str) -> str:
+            text = ""
+            if activity and (seen := people.seen(number)):
+                text = "," + _ACTIVITY % {"seen": seen, "id": row_id}
+            if expand == "sponsors":
+                text += ',"sponsors":[' + ",".join([objects[i] for i in people.sponsors_of(number)]) + "]"
+            elif expand in ("memberOf", "transitiveMemberOf"):
+                held = [objects[i] for i in people.groups_of(number)[:EXPAND_CAP]]
+                text += f',"{expand}":[' + ",".join(held) + "]"
+            elif expand:
+                text += f',"{expand}":[]'
+            return text
+
+        return extra if activity or expand else None
+
+    def _object_texts(self, expand: str, nested: tuple[str, ...] | None) -> list[str]:
+        """Return the objects a relationship can hold, rendered under its own $select."""
+        kind, rows = ("user", self.people.staff) if expand == "sponsors" else ("group", self.people.groups)
+        hidden = {"owners", "members"}
+        texts = []
+        for row in rows:
+            shown = {k: v for k, v in row.items() if k not in hidden and (nested is None or k in nested or k == "id")}
+            texts.append(orjson.dumps({"@odata.type": f"#microsoft.graph.{kind}", **shown}).decode())
+        return texts
+
+
+def initial_domain(organization: Mapping[str, Any] | None) -> str:
+    """Return the tenant's …onmicrosoft.com name, or a made-up one."""
+    domains = organization.get("verifiedDomains") if organization else None
+    for domain in domains if isinstance(domains, list) else []:
+        if isinstance(domain, dict) and domain.get("isInitial") and isinstance(domain.get("name"), str):
+            return str(domain["name"])
+    return "generated.onmicrosoft.com"
