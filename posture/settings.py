@@ -123,8 +123,11 @@ class Thresholds:
     sign_in_frequency_partial_max_hours: int = 168
     min_registered_pct: float = 90.0
     exclude_trusted_partner_guests: bool = True
-    guest_level_floor: str = "restricted"
-    inbound_stance: str = "deny-by-default"
+    allowed_user_flow_ids: tuple[str, ...] = ()
+    allowed_excluded_app_ids: tuple[str, ...] = ("810dcf14-1858-4bf2-8134-4c369fa3235b",)  # entitlement management
+    guest_admin_exception_groups: tuple[str, ...] = ()
+    guest_level_floor: str = "restricted"  # or "limited"
+    inbound_stance: str = "deny-by-default"  # or "allow-with-domain-list"
     allow_default_mfa_trust: bool = False
     score_outbound: bool = False
     consumer_domains: tuple[str, ...] = CONSUMER_DOMAINS

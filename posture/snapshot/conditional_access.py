@@ -1,6 +1,7 @@
 """What Conditional Access asks of guests: policies read once, for every control that needs them.
 
     guest_policies(conditional_access_policies, strengths=(), guest_groups=()) -> list[GuestPolicy]
+    coverage(policies, exclusions, does, application="all", clients=…) -> Coverage
     guest_mfa(conditional_access_policies, security_defaults, exclusions, ...) -> GuestMfa
     external_counts(privileged_group_members) -> dict[str, int]      for GuestExclusions.groups
     all_guest_groups(groups) -> frozenset[str]                       for GuestExclusions.guest_groups
@@ -15,12 +16,12 @@ https://learn.microsoft.com/graph/api/resources/conditionalaccessgrantcontrols
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from posture.errors import UnknownValueError
-from posture.snapshot.guests import is_external
+from posture.snapshot.power import from_outside, kind_of
 from posture.snapshot.types import Gap
 from posture.snapshot.values import flag, objects
 
@@ -113,11 +114,6 @@ class GuestPolicy:
     def everywhere(self) -> bool:
         """Whether it names all resources; exclusions are told apart."""
         return "all" in self.applications
-
-    @property
-    def modern_clients(self) -> bool:
-        """Whether browsers and modern apps are both reached."""
-        return "all" in self.clients or self.clients >= MODERN_CLIENTS
 
 
 def guest_policies(
@@ -389,158 +385,97 @@ def external_counts(privileged_group_members: Iterable[Mapping[str, Any]] | Gap)
 
 
 def _outside(member: Any) -> bool | None:
+    """Whether a member is a person from outside; a nested group's own members are listed beside it."""
     if not isinstance(member, Mapping):
         return None
-    kind = str(member.get("@odata.type", "#microsoft.graph.user")).casefold()
-    return is_external(member) if kind.endswith(".user") else False
+    return False if kind_of(member) == "group" else from_outside(member)
 
 
 @dataclass(frozen=True, slots=True)
-class GuestMfa:
-    """Whether guests must pass MFA.
+class Coverage:
+    """Which kinds of guests are reached by policies that do one thing.
 
-    `level` is "all" (every kind, every resource, no hole known), "some" or
-    "none". `missing` are kinds that no enforced policy reaches fully,
-    `reasons` plain sentences why it is not all, `notes` what does not count
-    against it. `policies` are the ids of the enforced policies that ask for
-    MFA. `by` is "conditional access", "security defaults" or "".
+    `types` are reached without a known hole, added up over policies. `some`
+    says that a policy does it at least in part, `reasons` why that is not all.
+    `unknown` are sentences: while there are any, a hole is not proven.
     """
 
-    level: str
-    by: str = ""
-    missing: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    policies: tuple[str, ...] = ()
+    types: frozenset[str]
+    some: bool
+    reasons: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Kinds that are not reached, those aside that may be left out."""
+        return tuple(t for t in GUEST_TYPES if t not in self.types and t not in OPTIONAL_TYPES)
 
 
-@dataclass
-class _Seen:
-    """Kinds covered so far, and why a policy covers less than it could."""
-
-    covered: set[str] = field(default_factory=set)
-    by_strength: set[str] = field(default_factory=set)
-    reasons: dict[str, None] = field(default_factory=dict)
-    unknown: dict[str, None] = field(default_factory=dict)
-    some: bool = False
-
-
-def guest_mfa(
-    conditional_access_policies: Iterable[Mapping[str, Any]] | Gap,
-    security_defaults: Mapping[str, Any] | Gap,
+def coverage(
+    policies: Iterable[GuestPolicy],
     exclusions: GuestExclusions,
-    authentication_strengths: Iterable[Mapping[str, Any]] | Gap = (),
-) -> GuestMfa:
-    """Return whether every kind of guest must pass MFA on every resource.
+    does: Callable[[GuestPolicy], str | None],
+    *,
+    application: str = "all",
+    clients: frozenset[str] = MODERN_CLIENTS,
+) -> Coverage:
+    """Return whom policies reach with what `does` looks for.
 
-    Kinds are added up over policies, so that two policies may cover one half
-    each; a policy that blocks a kind everywhere covers it too. Raises
-    UnknownValueError where the answer hangs on what could not be read.
+    `does` returns "" for a policy that does it, a reason for one that does it
+    in part, None for another policy. `application` is an id or name in lower
+    case; "all" asks for every resource. `clients` must all be reached.
     """
-    if isinstance(conditional_access_policies, Gap):
-        if not isinstance(security_defaults, Gap) and flag(security_defaults, "isEnabled"):
-            # Security defaults and Conditional Access exclude each other.
-            return _defaults_alone()
-        raise UnknownValueError(f"Conditional Access could not be read: {conditional_access_policies.detail}")
-    policies = guest_policies(conditional_access_policies, authentication_strengths, exclusions.guest_groups)
-    seen = _Seen()
+    types: set[str] = set()
+    reasons: dict[str, None] = {}
+    unknown: dict[str, None] = {}
+    some = False
     for policy in policies:
-        _cover(policy, exclusions, seen)
-    missing = tuple(t for t in GUEST_TYPES if t not in seen.covered and t not in OPTIONAL_TYPES)
-    ids = tuple(p.id for p in policies if p.enforced and p.reaches and (p.mfa or p.blocks))
-    notes = _notes(policies, seen)
-    if not missing:
-        return _all_kinds(seen, exclusions, ids, notes)
-    if seen.unknown:
-        raise UnknownValueError("; ".join(seen.unknown))
-    reasons = (*seen.reasons, f"no enforced policy asks {', '.join(missing)} for MFA everywhere")
-    if seen.some:
-        return GuestMfa("some", "conditional access", missing, reasons, notes, ids)
-    if isinstance(security_defaults, Gap):
-        raise UnknownValueError(f"security defaults could not be read: {security_defaults.detail}")
-    if flag(security_defaults, "isEnabled"):
-        return _defaults_alone()
-    return GuestMfa("none", "", missing, reasons, notes, ids)
+        if policy.unclear and (policy.reaches or not policy.individuals):
+            unknown[f"a Conditional Access policy ({policy.id}) could not be read: {policy.unclear[0]}"] = None
+        flaw = does(policy)
+        if flaw is None or not _touches(policy, application):
+            continue
+        if not policy.reaches:
+            if policy.groups and isinstance(exclusions.guest_groups, Gap):
+                unknown["a policy names groups and posture could not read whether one holds every guest"] = None
+            continue
+        some = True
+        weak = [*([flaw] if flaw else []), *_weaknesses(policy, exclusions, application, clients)]
+        unread = _unread_exclusions(policy, exclusions)
+        if weak:
+            reasons.update(dict.fromkeys(weak))
+        elif unread:
+            unknown.update(dict.fromkeys(unread))
+        elif not policy.unclear:
+            types |= policy.types
+            if policy.some_types:
+                reasons["a policy reaches some external tenants only"] = None
+    return Coverage(frozenset(types), some, tuple(reasons), tuple(unknown))
 
 
-def _defaults_alone() -> GuestMfa:
-    return GuestMfa(
-        "some",
-        "security defaults",
-        GUEST_TYPES,
-        ("security defaults alone ask for MFA when the service judges it necessary",),
-    )
+def _touches(policy: GuestPolicy, application: str) -> bool:
+    """Whether a policy is about an application, or about any where all are asked for."""
+    if application == "all":
+        return bool(policy.applications)
+    named = application in policy.applications or policy.everywhere
+    return named and application not in policy.excluded_applications
 
 
-def _all_kinds(seen: _Seen, exclusions: GuestExclusions, ids: tuple[str, ...], notes: tuple[str, ...]) -> GuestMfa:
-    """All kinds are covered; a strength alone leaves out guests without an Entra account."""
-    if not seen.by_strength & _NOT_ALWAYS_ENTRA:
-        return GuestMfa("all", "conditional access", notes=notes, policies=ids)
-    others = exclusions.not_entra
-    if isinstance(others, Gap):
-        raise UnknownValueError(
-            "an authentication strength alone asks for MFA and posture cannot tell whether guests without an Entra "
-            f"account exist: {others.detail}"
-        )
-    if not others:
-        return GuestMfa("all", "conditional access", notes=notes, policies=ids)
-    reason = f"an authentication strength alone asks for MFA; it does not apply to {others:,} guests without Entra"
-    return GuestMfa("some", "conditional access", (), (reason,), notes, ids)
-
-
-def _notes(policies: list[GuestPolicy], seen: _Seen) -> tuple[str, ...]:
-    notes = []
-    if "serviceProvider" not in seen.covered:
-        notes.append("Technicians of service providers are not covered; they may be left out.")
-    only = sum(p.individuals and not p.reaches and bool(p.mfa) for p in policies)
-    if only:
-        notes.append(f"Policies that name only users, groups or roles are not counted ({only}).")
-    return tuple(notes)
-
-
-def _cover(policy: GuestPolicy, exclusions: GuestExclusions, seen: _Seen) -> None:
-    """Add what one policy does for guests."""
-    if policy.unclear and (policy.reaches or not policy.individuals):
-        # It may do more than could be read; a hole elsewhere is then not proven.
-        seen.unknown[f"a Conditional Access policy ({policy.id}) could not be read: {policy.unclear[0]}"] = None
-    if not (policy.mfa or policy.blocks) or not policy.applications:
-        return
-    if policy.groups and not policy.reaches and isinstance(exclusions.guest_groups, Gap):
-        seen.unknown["a policy names groups and posture could not read whether one holds every guest"] = None
-    if not policy.reaches:
-        return
-    weak = _weaknesses(policy, exclusions)
-    if policy.blocks and weak:
-        return  # a block of something else or of some places asks nobody for MFA
-    seen.some = True
-    seen.reasons.update(dict.fromkeys(weak))
-    unread = _unread_exclusions(policy, exclusions)
-    if weak or policy.unclear or unread:
-        seen.unknown.update(dict.fromkeys(() if weak else unread))
-        return
-    if policy.mfa == "strength":
-        seen.by_strength |= policy.types - seen.covered
-    else:
-        seen.by_strength -= policy.types
-    seen.covered |= policy.types
-    if policy.some_types:
-        seen.reasons["a policy reaches some external tenants only"] = None
-
-
-def _weaknesses(policy: GuestPolicy, exclusions: GuestExclusions) -> list[str]:
+def _weaknesses(
+    policy: GuestPolicy, exclusions: GuestExclusions, application: str, clients: frozenset[str]
+) -> list[str]:
     """Return why a policy does not cover the kinds it names."""
     found = []
     if not policy.enforced:
         found.append("a policy is report-only")
-    if policy.mfa == "weak":
-        found.append("a policy can be met without MFA")
-    if not policy.everywhere:
-        found.append("a policy reaches some applications only")
-    if policy.excluded_applications - {a.casefold() for a in exclusions.allowed_applications}:
-        found.append("a policy leaves out applications")
+    if application == "all":
+        if not policy.everywhere:
+            found.append("a policy reaches some applications only")
+        if policy.excluded_applications - {a.casefold() for a in exclusions.allowed_applications}:
+            found.append("a policy leaves out applications")
     if policy.narrowed_by:
         found.append(f"a policy applies only under conditions: {', '.join(policy.narrowed_by)}")
-    if not policy.modern_clients:
+    if not ("all" in policy.clients or policy.clients >= clients):
         found.append("a policy reaches some client apps only")
     if policy.excluded_roles - {DIRECTORY_SYNC_ROLE}:
         found.append("a policy leaves out directory roles")
@@ -565,6 +500,121 @@ def _unread_exclusions(policy: GuestPolicy, exclusions: GuestExclusions) -> list
     if isinstance(exclusions.users, Gap) and policy.excluded_users - spared:
         found.append("a policy leaves out users by name and the guest list could not be read")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class GuestMfa:
+    """Whether guests must pass MFA.
+
+    `level` is "all" (every kind, every resource, no hole known), "some" or
+    "none". `missing` are kinds that no enforced policy reaches fully,
+    `reasons` plain sentences why it is not all, `notes` what does not count
+    against it. `policies` are the ids of the enforced policies that ask for
+    MFA. `by` is "conditional access", "security defaults" or "".
+    """
+
+    level: str
+    by: str = ""
+    missing: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+
+
+def guest_mfa(
+    conditional_access_policies: Iterable[Mapping[str, Any]] | Gap,
+    security_defaults: Mapping[str, Any] | Gap,
+    exclusions: GuestExclusions,
+    authentication_strengths: Iterable[Mapping[str, Any]] | Gap = (),
+) -> GuestMfa:
+    """Return whether every kind of guest must pass MFA on every resource.
+
+    Kinds are added up over policies, so that two policies may cover one half
+    each; a policy that blocks a kind everywhere covers it too. Raises
+    UnknownValueError where the answer hangs on what could not be read.
+    """
+    if isinstance(conditional_access_policies, Gap):
+        without_policies(conditional_access_policies, security_defaults)
+        return _defaults_alone()
+    policies = guest_policies(conditional_access_policies, authentication_strengths, exclusions.guest_groups)
+    asked = coverage(policies, exclusions, _asks_mfa)
+    plain = coverage([p for p in policies if p.mfa != "strength"], exclusions, _asks_mfa)
+    # A block of some places or applications asks nobody for MFA: only a whole one counts.
+    blocked = coverage(policies, exclusions, lambda p: "" if p.blocks else None)
+    covered = Coverage(
+        asked.types | blocked.types,
+        asked.some or bool(blocked.types),
+        asked.reasons,
+        (*asked.unknown, *blocked.unknown),
+    )
+    ids = tuple(p.id for p in policies if p.enforced and p.reaches and p.mfa)
+    notes = _notes(policies, covered)
+    if not covered.missing:
+        by_strength = covered.types - plain.types - blocked.types
+        return _all_kinds(by_strength, exclusions, ids, notes)
+    if covered.unknown:
+        raise UnknownValueError("; ".join(dict.fromkeys(covered.unknown)))
+    reasons = (*covered.reasons, f"no enforced policy asks {', '.join(covered.missing)} for MFA everywhere")
+    if covered.some:
+        return GuestMfa("some", "conditional access", covered.missing, reasons, notes, ids)
+    if defaults_on(security_defaults):
+        return _defaults_alone()
+    return GuestMfa("none", "", covered.missing, reasons, notes, ids)
+
+
+def _asks_mfa(policy: GuestPolicy) -> str | None:
+    if not policy.mfa:
+        return None
+    return "a policy can be met without MFA" if policy.mfa == "weak" else ""
+
+
+def defaults_on(security_defaults: Mapping[str, Any] | Gap) -> bool:
+    """Whether security defaults are on; raises UnknownValueError where that was not read."""
+    if isinstance(security_defaults, Gap):
+        raise UnknownValueError(f"security defaults could not be read: {security_defaults.detail}")
+    return flag(security_defaults, "isEnabled")
+
+
+def without_policies(policies: Gap, security_defaults: Mapping[str, Any] | Gap) -> bool:
+    """Return True where security defaults are on, which rules policies out; else raise what is missing."""
+    if not isinstance(security_defaults, Gap) and flag(security_defaults, "isEnabled"):
+        return True
+    raise UnknownValueError(f"Conditional Access could not be read: {policies.detail}", licence=policies.licence)
+
+
+def _defaults_alone() -> GuestMfa:
+    return GuestMfa(
+        "some",
+        "security defaults",
+        GUEST_TYPES,
+        ("security defaults alone ask for MFA when the service judges it necessary",),
+    )
+
+
+def _all_kinds(
+    by_strength: frozenset[str], exclusions: GuestExclusions, ids: tuple[str, ...], notes: tuple[str, ...]
+) -> GuestMfa:
+    """All kinds are covered; a strength alone leaves out guests without an Entra account."""
+    others: int | Gap = exclusions.not_entra if by_strength & _NOT_ALWAYS_ENTRA else 0
+    if isinstance(others, Gap):
+        raise UnknownValueError(
+            "an authentication strength alone asks for MFA and posture cannot tell whether guests without an Entra "
+            f"account exist: {others.detail}"
+        )
+    if not others:
+        return GuestMfa("all", "conditional access", notes=notes, policies=ids)
+    reason = f"an authentication strength alone asks for MFA; it does not apply to {others:,} guests without Entra"
+    return GuestMfa("some", "conditional access", (), (reason,), notes, ids)
+
+
+def _notes(policies: list[GuestPolicy], covered: Coverage) -> tuple[str, ...]:
+    notes = []
+    if "serviceProvider" not in covered.types:
+        notes.append("Technicians of service providers are not covered; they may be left out.")
+    only = sum(p.individuals and not p.reaches and bool(p.mfa) for p in policies)
+    if only:
+        notes.append(f"Policies that name only users, groups or roles are not counted ({only}).")
+    return tuple(notes)
 
 
 def excluded_user_ids(conditional_access_policies: Iterable[Mapping[str, Any]]) -> frozenset[str]:

@@ -1,0 +1,89 @@
+"""Which guests escape the policies that ask for MFA: counted once for every control that needs it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from posture.controls.registry import Tally, TallyContext, tally
+from posture.settings import Thresholds
+from posture.snapshot.conditional_access import (
+    GuestExclusions,
+    all_guest_groups,
+    excluded_user_ids,
+    external_counts,
+)
+from posture.snapshot.guests import Guest
+from posture.snapshot.types import Gap, GapReason, Rows
+
+_ENTRA = "externalazuread"
+_ELSEWHERE = {"mail", "google.com", "facebook.com", "microsoftaccount"}
+
+
+@tally("mfa_exclusions", control="GUEST-AUT-001", optional=("conditional_access_policies",))
+class MfaExclusions(Tally):
+    """Guests whom a Conditional Access policy leaves out by name, and guests without an Entra account.
+
+    `without_entra` counts accepted guests who sign in by emailed code, Google,
+    Facebook, a personal account or a SAML provider; `unknown_home` those whose
+    `identities` do not tell. Source: https://learn.microsoft.com/entra/external-id/user-properties
+    """
+
+    def __init__(self, context: TallyContext) -> None:
+        super().__init__(context)
+        policies = context.facts.get("conditional_access_policies")
+        self._left_out = frozenset() if policies is None else excluded_user_ids(policies)
+        self.left_out: set[str] = set()
+        self.without_entra = 0
+        self.unknown_home = 0
+
+    def add(self, guest: Guest) -> None:
+        """Count one guest."""
+        if guest.id.casefold() in self._left_out:
+            self.left_out.add(guest.id.casefold())
+            self.concern(guest, "left out of a Conditional Access policy by name")
+        if guest.pending:
+            return
+        entra = _signs_in_with_entra(guest.row)
+        self.without_entra += entra is False
+        self.unknown_home += entra is None
+
+
+def _signs_in_with_entra(row: Mapping[str, Any]) -> bool | None:
+    """Whether a guest's home is an Entra tenant; None where the identities do not tell."""
+    identities = row.get("identities")
+    if not isinstance(identities, list):
+        return None
+    issuers = {
+        str(i.get("issuer")).casefold()
+        for i in identities
+        if isinstance(i, Mapping) and i.get("signInType") == "federated" and i.get("issuer")
+    }
+    if issuers & _ELSEWHERE or any("://" in i for i in issuers):
+        return False
+    return True if issuers == {_ENTRA} else None
+
+
+def exclusions(
+    mfa_exclusions: MfaExclusions | Gap,
+    privileged_group_members: Rows | Gap,
+    groups: Rows | Gap,
+    thresholds: Thresholds,
+) -> GuestExclusions:
+    """Return whom policies leave out, as far as it was read."""
+    return GuestExclusions(
+        users=mfa_exclusions if isinstance(mfa_exclusions, Gap) else mfa_exclusions.left_out,
+        groups=external_counts(privileged_group_members),
+        not_entra=_not_entra(mfa_exclusions),
+        guest_groups=groups if isinstance(groups, Gap) else all_guest_groups(groups),
+        break_glass=thresholds.break_glass_ids,
+        allowed_applications=thresholds.allowed_excluded_app_ids,
+    )
+
+
+def _not_entra(counted: MfaExclusions | Gap) -> int | Gap:
+    if isinstance(counted, Gap):
+        return counted
+    if counted.without_entra or not counted.unknown_home:
+        return counted.without_entra
+    return Gap(
+        "guests", GapReason.UNKNOWN_VALUE, f"the identities of {counted.unknown_home:,} guests do not tell their home"
+    )
