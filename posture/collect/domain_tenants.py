@@ -6,11 +6,8 @@ import orjson
 
 from posture.collect.registry import gatherer
 from posture.collect.source import Source, gathered
-from posture.snapshot.guests import home_domain
+from posture.snapshot.guests import DOMAINS_ASKED, home_domain
 from posture.snapshot.types import Rows
-
-MOST = 20_000
-"""Domains asked at most; a tenant with more should ask for them another way."""
 
 
 @gatherer(
@@ -27,9 +24,9 @@ async def guest_domain_tenants(graph: Source, guests: Rows) -> Rows:
     Each row is Graph's answer with the domain asked for as its `id`.
     """
     domains = sorted({d for g in guests if (d := home_domain(g)) is not None and d.isascii() and "'" not in d})
-    if len(domains) > MOST:
-        graph.notes.append(f"{len(domains):,} domains; the first {MOST:,} were asked for")
-        domains = domains[:MOST]
+    if len(domains) > DOMAINS_ASKED:
+        graph.notes.append(f"{len(domains):,} domains; the first {DOMAINS_ASKED:,} were asked for")
+        domains = domains[:DOMAINS_ASKED]
     base = "/tenantRelationships/findTenantInformationByDomainName(domainName='{}')"
     paths = {base.format(d): d for d in domains}
 

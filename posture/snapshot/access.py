@@ -45,6 +45,12 @@ def holds_access(guest: Guest) -> bool | None:
     return False if sure else None
 
 
+def can_use(guest: Guest) -> bool | None:
+    """Return whether a guest who is not switched off holds access or a licence; None where that is not known."""
+    access = True if guest["assignedLicenses"] else holds_access(guest)
+    return None if access and guest.enabled is None else access
+
+
 def unread(read: Mapping[str, object]) -> str:
     """Return the access lists not among those read, in words; "" where all were read."""
     return ", ".join(words for name, words in _WORDS.items() if name not in read)

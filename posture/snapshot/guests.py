@@ -17,6 +17,9 @@ SIDE_LISTS = (
 )
 """Facts that hold one more thing about each guest, joined to `guests` by id."""
 
+DOMAINS_ASKED = 20_000
+"""Mail domains of guests whose tenant is asked for at most, the first in alphabetical order."""
+
 _UNREAD: Any = object()
 
 
@@ -180,6 +183,28 @@ def is_internal(row: Mapping[str, Any]) -> bool | None:
                 return False
             sure = sure and (issuer.casefold() == here or issuer.casefold().endswith(".onmicrosoft.com"))
     return True if sure else None
+
+
+def vouched_by(row: Mapping[str, Any]) -> str:
+    """Return who checks a user's sign-in, as `identities` tell it.
+
+    "entra" for another Entra tenant alone, "other" for an emailed code, Google,
+    Facebook, a Microsoft account or a federation, "here" for this tenant, ""
+    where they do not tell.
+
+    Source: https://learn.microsoft.com/entra/external-id/user-properties
+    """
+    identities = row.get("identities")
+    issuers = [
+        issuer.casefold()
+        for identity in (identities if isinstance(identities, list) else ())
+        if isinstance(identity, Mapping) and isinstance(issuer := identity.get("issuer"), str)
+    ]
+    if any("://" in i or i in _EXTERNAL_ISSUERS - {"externalazuread"} for i in issuers):
+        return "other"
+    if "externalazuread" in issuers:
+        return "entra"
+    return "here" if is_internal(row) else ""
 
 
 def home_domain(row: Mapping[str, Any]) -> str | None:
