@@ -229,6 +229,7 @@ class Job:
                     meta=session.meta,
                     progress=progress,
                     journal_root=run,
+                    arm=session.arm,
                 )
                 return await collect(session.reader, plan)
 

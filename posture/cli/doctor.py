@@ -82,6 +82,7 @@ async def _ask(where: "Target", include: frozenset[str], days: int) -> dict[str,
                 lookback_days=days,
                 taken_at=session.clock(),
                 include=include,
+                arm=session.arm,
             )
         return _found(where, session, checks)
 

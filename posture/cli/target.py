@@ -114,7 +114,7 @@ class Session:
     clock: Callable[[], datetime]
     meta: dict[str, Any]
     cloud: str
-    fixed_clock: bool = False
+    arm: "GraphReader | None" = None
 
 
 def _now() -> datetime:
@@ -135,6 +135,8 @@ async def opened(where: Target, *, on_event: Callable[[Any], None] | None = None
         yield session
     finally:
         await session.reader.aclose()
+        if session.arm is not None and session.arm is not session.reader:
+            await session.arm.aclose()
 
 
 async def _sample(where: Target) -> Session:
@@ -152,7 +154,7 @@ async def _sample(where: Target) -> Session:
     reader = open_reader("http://127.0.0.1", None, transport=httpx.ASGITransport(app=app), clock=clock)
     granted = sorted(emulated.permissions) if emulated.permissions is not None else ["all"]
     account = {"kind": "emulated", "tenant_id": "", "permissions": granted}
-    return Session(reader, clock, {"account": account, "target": where.label}, emulated.cloud, fixed_clock=True)
+    return Session(reader, clock, {"account": account, "target": where.label}, emulated.cloud, arm=reader)
 
 
 def _fixed(moment: datetime) -> Callable[[], datetime]:
@@ -163,12 +165,13 @@ def _loopback(where: Target) -> Session:
     from posture.graph.reader import open_reader
 
     reader = open_reader(where.url, None, clock=_now)
-    return Session(reader, _now, {"account": {"kind": "emulated", "tenant_id": ""}, "target": where.label}, where.cloud)
+    account = {"kind": "emulated", "tenant_id": ""}
+    return Session(reader, _now, {"account": account, "target": where.label}, where.cloud, arm=reader)
 
 
 async def _tenant(where: Target) -> Session:
     from posture.graph.clouds import CLOUDS as KNOWN
-    from posture.graph.reader import open_reader
+    from posture.graph.reader import open_arm_reader, open_reader
     from posture.graph.signin import claims_of, credential
 
     cloud = KNOWN[where.cloud]
@@ -187,7 +190,8 @@ async def _tenant(where: Target) -> Session:
         "permissions": sorted(claims.permissions),
         "roles": sorted(claims.roles),
     }
-    return Session(reader, _now, {"account": account, "target": where.label}, where.cloud)
+    arm = open_arm_reader(cloud, ticket, ca_bundle=where.ca_bundle)
+    return Session(reader, _now, {"account": account, "target": where.label}, where.cloud, arm=arm)
 
 
 def _is_guid(text: str) -> bool:

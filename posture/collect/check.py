@@ -11,7 +11,7 @@ from posture.collect.journal import Journal
 from posture.collect.registry import Gatherer, gatherers
 from posture.collect.run import gap_of
 from posture.collect.source import Source
-from posture.errors import GraphError
+from posture.errors import GraphError, NotFoundError
 from posture.snapshot.folder import FileRows
 from posture.snapshot.types import Gap, GapReason
 
@@ -94,6 +94,13 @@ class _Probe(Source):
         self.small = [row for _, line in (page.rows if page else ()) if isinstance(row := orjson.loads(line), dict)]
         return self.small  # type: ignore[no-any-return]
 
+    async def from_arm(self, path: str, api_version: str) -> FileRows:
+        if self._arm is not None:
+            async for _ in self._arm.pages(path, {"api-version": api_version}, version="", key="name"):
+                pass
+            return []  # type: ignore[return-value]
+        raise NotFoundError("Azure Resource Manager is not asked in this cloud")
+
     async def collected(self, rows: AsyncIterator[tuple[str, bytes]], path: str, **how: Any) -> FileRows:
         async for _ in rows:
             break
@@ -108,6 +115,7 @@ async def check(
     lookback_days: int,
     taken_at: Any,
     include: frozenset[str] = frozenset(),
+    arm: "GraphReader | None" = None,
     told: Callable[[str], None] | None = None,
 ) -> list[Check]:
     """Ask every source once; `scratch` takes nothing but an empty journal."""
@@ -122,7 +130,9 @@ async def check(
             for name in g.after:
                 if name in ready:
                     await ready[name].wait()
-            results[g.name] = await _one(g, graph, cloud, journal, scratch, lookback_days, taken_at, small, results)
+            results[g.name] = await _one(
+                g, graph, arm, cloud, journal, scratch, lookback_days, taken_at, small, results
+            )
             if told is not None:
                 told(g.name)
         finally:
@@ -137,6 +147,7 @@ async def check(
 async def _one(
     g: Gatherer,
     graph: "GraphReader",
+    arm: "GraphReader | None",
     cloud: str,
     journal: Journal,
     scratch: Path,
@@ -170,6 +181,7 @@ async def _one(
         journal=journal,
         lookback_days=lookback_days,
         taken_at=taken_at,
+        arm=arm,
     )
     try:
         await g.function(probe, *(small.get(n, []) for n in g.after))

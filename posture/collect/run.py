@@ -58,7 +58,7 @@ class Plan:
     `root` takes the evidence; `wanted` are fact names (None: all that are not
     optional), `declined` are left out and become gaps. `cloud` is a key of
     graph/clouds.py. `meta` goes into the manifest: account, permissions,
-    command. `lookback_days` is the window of the logs.
+    command. `arm` reads Azure Resource Manager, where a source needs it.
     """
 
     root: Path
@@ -72,6 +72,7 @@ class Plan:
     on_gap: Callable[[Gap], None] | None = None
     partition_from: int = 20_000
     journal_root: Path | None = None
+    arm: "GraphReader | None" = None
 
 
 async def collect(graph: "GraphReader", plan: Plan) -> Snapshot:
@@ -177,6 +178,7 @@ class _Run:
             partition_from=self._plan.partition_from,
             lookback_days=self._plan.settings.thresholds.lookback_days,
             taken_at=self._taken_at,
+            arm=self._plan.arm,
         )
 
     def _early_gap(self, g: Gatherer) -> Gap | None:

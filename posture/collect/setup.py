@@ -33,7 +33,8 @@ def registration(facts: Iterable[str], *, delegated: bool = False) -> Registrati
         if g is not None and name not in chosen:
             chosen[name] = g
             todo.extend(g.after)
-    needed = sorted({p.strip() for g in chosen.values() for p in g.permission.split("+")})
+    asked = {p.strip() for g in chosen.values() for p in g.permission.split("+")}
+    needed = sorted(p for p in asked if p in PERMISSIONS)  # Azure roles are no permissions of a registration
     roles = sorted({r for g in chosen.values() for r in g.roles[:1]}) if delegated else []
     return Registration(tuple(needed), tuple(sorted(chosen)), tuple(roles), delegated)
 

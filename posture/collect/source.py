@@ -81,8 +81,10 @@ class Source:
         partition_from: int = 20_000,
         lookback_days: int = 30,
         taken_at: datetime,
+        arm: "GraphReader | None" = None,
     ) -> None:
         self.graph, self._root, self._journal = graph, root, journal
+        self._arm = arm
         self._fact, self._permission = fact, permission
         self._progress = progress
         self._partition_from = partition_from
@@ -107,6 +109,21 @@ class Source:
         self._set(answer, version, f"{path}/$count", written)
         self.record.value = {"value": value}
         return value
+
+    async def from_arm(self, path: str, api_version: str) -> FileRows:
+        """Read a list of Azure Resource Manager, with the token for it."""
+        if self._arm is None:
+            raise NotFoundError("Azure Resource Manager is not asked in this cloud")
+        rows: list[tuple[str, bytes]] = []
+        async for page in self._arm.pages(path, {"api-version": api_version}, version="", key="name"):
+            rows += page.rows
+            self.asked(page.answer)
+
+        async def each() -> AsyncIterator[tuple[str, bytes]]:
+            for row in rows:
+                yield row
+
+        return await self.collected(each(), path, version="arm")
 
     def _keep_single(self, answer: "Answer", version: str, path: str) -> None:
         self._set(answer, version, path, write_single(self._root, relative_path(version, path), answer.body))
