@@ -184,7 +184,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines += ["", f"Sources: {len(readable)} of {len(found['sources'])} readable"]
     for s in found["sources"]:
         if s["readable"]:
-            number = f"{s['requests']:,} requests" if s["requests"] is not None else "requests unknown until read"
+            number = _requests(s["requests"])
             lines.append(f"  yes  {s['source']:<28} {number}")
         else:
             lines.append(f"  no   {s['source']:<28} {s['reason']}: {terminal(s['unlock'], 100)}")
@@ -205,6 +205,12 @@ def _lines(found: dict[str, Any]) -> list[str]:
             + "; --decline leaves a source out."
         )
     return lines
+
+
+def _requests(number: int | None) -> str:
+    if number is None:
+        return "number of requests unknown until read"
+    return "1 request" if number == 1 else f"{number:,} requests"
 
 
 def _time(seconds: float) -> str:

@@ -18,18 +18,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SAMPLE = "contoso"
 CLOUDS = ("global", "usgov", "dod", "china")
-WAYS = (
-    "browser",
-    "device-code",
-    "cli",
-    "powershell",
-    "certificate",
-    "secret",
-    "managed-identity",
-    "workload",
-    "environment",
-    "token",
-)
 
 
 @dataclass(frozen=True)
@@ -96,13 +84,17 @@ def target(
         return Target("sample", cloud_name, values, sample=find_sample(str(values["sample"].value)))
     if "graph-url" in named:
         return Target("loopback", cloud_name, values, url=str(values["graph-url"].value))
+    from posture.graph.signin import METHODS
+
     way = values["auth"].value
     if not way:
         raise SettingsError(
-            "nothing to ask: give --auth for a real tenant (" + ", ".join(WAYS) + "), or --sample contoso for the demo"
+            "nothing to ask: give --auth for a real tenant ("
+            + ", ".join(METHODS)
+            + "), or --sample contoso for the demo"
         )
-    if way not in WAYS:
-        raise SettingsError(f"auth is {way!r}; one of {', '.join(WAYS)}")
+    if way not in METHODS:
+        raise SettingsError(f"auth is {way!r}; one of {', '.join(METHODS)}")
     return Target("tenant", cloud_name, values, ca_bundle=bundle)
 
 
