@@ -13,6 +13,7 @@ from posture.graph.answer import Answer, Event, Limits
 from posture.graph.judge import Ask, Judge, Patience, Reply
 from posture.graph.pacing import Pace
 from posture.graph.retry import THROTTLED
+from posture.graph.tokens import mark_of
 from posture.graph.wire import Credential, Send
 
 if TYPE_CHECKING:
@@ -34,13 +35,15 @@ class Exchange:
         clock: Callable[[], datetime],
         request_ids: Callable[[str], str],
         on_event: Callable[[Event], None] | None = None,
+        may_lack_token: bool = False,
     ) -> None:
         self._send, self.pace, self.limits, self.clock = send, pace, limits, clock
         self.request_ids = request_ids
         self.on_event = on_event
         self.requests: Counter[str] = Counter()
         self.judge = Judge(limits, pace, credential, clock, self.tell)
-        self._had_token = False
+        # Before the first token a refused sign-in ends the run; later, or for a side question, it is a gap.
+        self._had_token = may_lack_token
 
     def tell(self, event: Event) -> None:
         """Report an event."""
@@ -104,8 +107,7 @@ class Exchange:
                 self._learn(response.status_code, mark)
                 return _reply(response), 0.0
         if isinstance(failure, SignInError):
-            # Sources already read stay; this and later ones become gaps instead of costing the whole run.
-            raise TokenRefusedError(f"{ask.path}: the token could not be renewed: {failure}", url=ask.url)
+            raise TokenRefusedError(f"{ask.path}: no token could be had: {failure}", url=ask.url)
         return None, self.judge.after_failure(ask, failure, patience)
 
     def _learn(self, status: int, mark: int) -> None:
@@ -123,4 +125,7 @@ def _headers(ask: Ask, sent_id: str) -> Mapping[str, str]:
 
 
 def _reply(response: "httpx.Response") -> Reply:
-    return Reply(response.status_code, response.headers, response.content)
+    mark = ""
+    if response.status_code in (401, 403):
+        mark = mark_of(response.request.headers.get("authorization", "").removeprefix("Bearer "))
+    return Reply(response.status_code, response.headers, response.content, mark)

@@ -55,11 +55,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A status, its headers under lower-case names, and the body: of a response or of a batch's item."""
+    """A status, its headers under lower-case names, and the body: of a response or of a batch's item.
+
+    `mark` tells which token the request carried, "" where nobody knows.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    mark: str = ""
 
     @property
     def request_id(self) -> str:
@@ -111,7 +115,7 @@ class Judge:
         asked = claims_asked_for(reply.headers.get("www-authenticate", "")) if reply.status in (401, 403) else ""
         if asked and not patience.challenged:
             patience.challenged = True
-            self.credential.challenge(asked)
+            self.credential.challenge(asked, reply.mark)
             return self._at_once("token", ask, "Conditional Access asks for a new token", patience)
         if asked:
             raise TokenRefusedError(
@@ -123,7 +127,7 @@ class Judge:
             )
         if reply.status == 401 and not patience.token_renewed and not patience.challenged:
             patience.token_renewed = True
-            self.credential.forget()
+            self.credential.forget(reply.mark)
             return self._at_once("token", ask, "the token was not accepted and is renewed", patience)
         if refusal.code == NON_PREMIUM and not patience.unlicensed_once:
             patience.unlicensed_once = True

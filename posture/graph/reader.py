@@ -300,6 +300,7 @@ def open_arm_reader(
         timer=None,
         keep_pace=True,
         on_event=None,
+        may_lack_token=True,
     )
 
 
@@ -316,6 +317,7 @@ def _open(
     timer: Timer | None,
     keep_pace: bool,
     on_event: Callable[[Event], None] | None,
+    may_lack_token: bool = False,
 ) -> GraphReader:
     from posture.graph.transport import ReadOnlyTransport, network
 
@@ -330,5 +332,6 @@ def _open(
         clock=clock,
         request_ids=request_ids or (lambda _url: str(uuid.uuid4())),
         on_event=on_event,
+        may_lack_token=may_lack_token,
     )
     return GraphReader(root, exchange, limits, [close])

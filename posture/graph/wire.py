@@ -24,11 +24,11 @@ class Credential(Protocol):
     async def get_token(self, *scopes: str, claims: str | None = None, **options: Any) -> Any:
         """Return an azure-core AccessToken."""
 
-    def forget(self) -> None:
-        """Drop the tokens held, so that the next one is new."""
+    def forget(self, mark: str = "") -> None:
+        """Drop the token a refused request carried (`tokens.mark_of` it, "" for any), so that the next is new."""
 
-    def challenge(self, claims: str) -> None:
-        """Ask the next token to answer a claims challenge."""
+    def challenge(self, claims: str, mark: str = "") -> None:
+        """Drop it likewise and ask the next token to answer a claims challenge."""
 
     async def close(self) -> None:
         """Let go of what the credential holds open."""
@@ -43,10 +43,10 @@ class EmulatedCredential:
 
         return AccessToken("emulated", 253402300799)
 
-    def forget(self) -> None:
+    def forget(self, mark: str = "") -> None:
         """Nothing to forget."""
 
-    def challenge(self, claims: str) -> None:
+    def challenge(self, claims: str, mark: str = "") -> None:
         """Nothing to answer."""
 
     async def close(self) -> None:
