@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from posture.controls.registry import (
 from posture.errors import EvidenceError, UnknownValueError
 from posture.settings import Settings, Severity
 from posture.snapshot.folder import gzip_writer, private_file
-from posture.snapshot.guests import Guest, guests
+from posture.snapshot.guests import SIDE_LISTS, Guest, guests
 from posture.snapshot.types import Fact, Gap, GapReason, Rows, Snapshot
 
 log = logging.getLogger("posture.assess")
@@ -60,10 +60,11 @@ def evaluate(
     EvidenceError where the evidence itself is damaged.
     """
     chosen = catalogue() if controls is None else controls
+    snapshot = _usable(snapshot)
     acceptances = Acceptances(settings.accepted, snapshot.taken_at)
     with ExitStack() as stack:
         files = _AffectedFiles(affected, stack)
-        counted = _count(snapshot, settings, acceptances, files)
+        counted = _count(snapshot, settings, chosen, acceptances, files)
         findings = tuple(_judge(c, snapshot, settings, counted, acceptances, files) for c in chosen)
     return Assessment(
         tenant=snapshot.tenant,
@@ -109,11 +110,37 @@ class _Counted:
     numbers: GuestNumbers
 
 
-def _count(snapshot: Snapshot, settings: Settings, acceptances: Acceptances, files: _AffectedFiles) -> _Counted:
-    """Feed every guest once to every tally whose facts are all there."""
+_PEOPLE = ("guests", "external_members", *SIDE_LISTS)
+
+
+def _usable(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot without facts that are neither an object nor a list, or a list of people that is none."""
+    unusable: dict[str, Gap] = {}
+    for name, fact in snapshot.facts.items():
+        listed = hasattr(fact.value, "__iter__") and not isinstance(fact.value, str | bytes | Mapping)
+        if not listed and (name in _PEOPLE or not isinstance(fact.value, Mapping)):
+            words = "an object" if isinstance(fact.value, Mapping) else "neither an object nor a list"
+            unusable[name] = Gap(name, GapReason.ANSWER, f"the answer for {name} is {words}")
+    if not unusable:
+        return snapshot
+    facts = {name: fact for name, fact in snapshot.facts.items() if name not in unusable}
+    return replace(snapshot, facts=facts, gaps={**snapshot.gaps, **unusable})
+
+
+def _count(
+    snapshot: Snapshot,
+    settings: Settings,
+    controls: tuple[Control, ...],
+    acceptances: Acceptances,
+    files: _AffectedFiles,
+) -> _Counted:
+    """Feed every guest once to every tally that is asked for and whose facts are all there."""
     ready: dict[str, Tally] = {}
     missing: dict[str, Gap] = {}
+    asked = {name for c in controls for name in (*c.needs, *c.optional)}
     for name, cls in tallies().items():
+        if name not in asked:
+            continue
         gap = next((g for need in cls.needs if (g := _gap_of(snapshot, need)) is not None), None)
         if gap is not None:
             missing[name] = gap
@@ -124,6 +151,12 @@ def _count(snapshot: Snapshot, settings: Settings, acceptances: Acceptances, fil
             made = cls(context)
         except UnknownValueError as unknown:
             missing[name] = Gap(name, GapReason.UNKNOWN_VALUE, str(unknown))
+            continue
+        except EvidenceError:
+            raise
+        except Exception as bug:  # one broken tally must not cost the others; it becomes an error finding
+            log.exception("tally %s failed at its start", name)
+            missing[name] = Gap(name, GapReason.ERROR, f"posture failed while counting: {type(bug).__name__}")
             continue
         made.affected.sink = files.sink(cls.control)
         made.affected.accepts = acceptances.matcher(cls.control)
