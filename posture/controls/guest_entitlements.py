@@ -48,11 +48,14 @@ class GuestsInGroups(Tally):
         if not isinstance(memberships, list) or (side and "transitiveMemberOf@odata.nextLink" in side):
             self.unread += 1
             return
-        inside = self.inside
+        inside, whole = self.inside, True
         for entry in memberships:
             group_id = entry.get("id") if isinstance(entry, dict) else None
-            if group_id in inside:
+            if not isinstance(group_id, str):
+                whole = False
+            elif group_id in inside:
                 inside[group_id] += 1
+        self.unread += not whole
 
     @property
     def unknown(self) -> list[str]:

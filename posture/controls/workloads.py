@@ -44,6 +44,8 @@ def _values(settings: Iterable[Mapping[str, Any]], template: str) -> dict[str, s
     found: dict[str, str] | None = None
     for row in objects(settings, "group settings"):
         if text(row, "templateId").casefold() != template:
+            if template == _UNIFIED and row.get("displayName") == "Group.Unified":
+                raise UnknownValueError("the settings called Group.Unified have a template this version does not know")
             continue
         if found is not None:
             raise UnknownValueError("two group settings of one template are in force")
@@ -693,7 +695,7 @@ def teams_limit_guests(teams_guest_settings: Rows, guests_in_groups: GuestsInGro
     seen: set[str] = set()
     for row in objects(teams_guest_settings, "teams"):
         team_id = row.get("id")
-        if team_id not in teams:
+        if not isinstance(team_id, str) or team_id not in teams:
             continue
         seen.add(team_id)
         try:

@@ -36,14 +36,20 @@ def kind_of(row: Mapping[str, Any]) -> str:
     return "user" if "userType" in row else ""
 
 
+_NOT_PEOPLE = {"serviceprincipal", "application", "device", "orgcontact"}
+
+
 def from_outside(row: Mapping[str, Any]) -> bool | None:
     """Return whether a directory object is a person from outside; None where it does not tell.
 
-    Applications, devices and the like are not people and answer False.
+    Applications, devices and contacts are not people and answer False. A group
+    is many people, and an object of a kind this version does not know is taken
+    at its own word about its user type.
     """
-    if kind_of(row) in ("", "user"):
-        return is_external(row)
-    return False if kind_of(row) != "group" else None
+    kind = kind_of(row).casefold()
+    if kind in _NOT_PEOPLE:
+        return False
+    return None if kind == "group" else is_external(row)
 
 
 def person(row: Mapping[str, Any], why: str, **more: Any) -> dict[str, Any]:
@@ -246,7 +252,7 @@ def outsiders(rows: Iterable[Mapping[str, Any]], whose: str) -> Outsiders:
             found.unknown.append(f"{whose} {row.get('id')} does not say its user type")
         elif outside:
             found.people.append(row)
-        elif kind_of(row) in ("", "user"):
+        elif kind_of(row).casefold() not in _NOT_PEOPLE:
             found.insiders += 1
     return found
 

@@ -1,0 +1,131 @@
+"""A whole tenant as facts, in which every control that can pass does."""
+
+from typing import Any
+
+from tests import facts as f
+
+CLIENTS = (
+    "1b730954-1685-4b74-9bfd-dac224a7b894",
+    "1950a258-227b-4e31-a9cf-717495945fc2",
+    "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+    "14d82eec-204b-4c2f-b7e8-296a70dab67e",
+    "de8bc8b5-d9f9-48b1-a8ad-b748da725064",
+)
+
+
+def kept_tenant() -> dict[str, Any]:
+    """Return fresh facts; a test changes what it is about."""
+    admins = {"@odata.type": "#microsoft.graph.group", "id": f.object_id(3, 1), "displayName": "Group 3"}
+    return {
+        **_settings(),
+        **_guests(),
+        "role_definitions": list(f.ROLE_DEFINITIONS),
+        "role_assignments": f.rows(f.role_row(f.member(1)), f.role_row(admins, f.REPORTS_READER)),
+        "role_eligibilities": [f.role_row(f.member(2), endDateTime=f.ago(-30))],
+        "role_assignment_schedules": [
+            {
+                "id": "s1",
+                "principalId": f.object_id(1, 5),
+                "roleDefinitionId": f.GLOBAL_ADMINISTRATOR,
+                "endDateTime": None,
+            }
+        ],
+        "groups": [
+            f.group(1, groupTypes=["Unified"], resourceProvisioningOptions=["Team"], mailEnabled=True),
+            f.group(2, groupTypes=["DynamicMembership"], membershipRule='(user.userType -eq "Member")'),
+            f.group(3, isAssignableToRole=True),
+            f.group(
+                4,
+                groupTypes=["DynamicMembership"],
+                membershipRule='(user.userType -eq "Guest")',
+                membershipRuleProcessingState="On",
+            ),
+        ],
+        "group_owners": [f.owned_by(n, f.member(1), f.member(2)) for n in (1, 2, 3, 4)],
+        "privileged_group_members": [f.members_of(3, f.member(1))],
+        "group_eligibilities": [
+            {
+                "id": "ge1",
+                "groupId": f.object_id(3, 1),
+                "principalId": f.object_id(2, 5),
+                "accessId": "member",
+                "endDateTime": f.ago(-30),
+            }
+        ],
+        "group_settings": [f.group_setting()],
+        "group_setting_overrides": [{"id": f.object_id(1, 1), "settings": []}],
+        "teams_guest_settings": [f.team(1)],
+        "applications": [f.application(1)],
+        "service_principals": f.rows(
+            f.service_principal(1),
+            *(
+                f.service_principal(n, appId=client, displayName=f"Client {n}")
+                for n, client in enumerate(CLIENTS, start=10)
+            ),
+        ),
+        "owned_app_permissions": [],
+        "client_app_assignments": [
+            {
+                "id": f.object_id(n, 6),
+                "appRoleAssignedTo": [
+                    {"principalId": f.object_id(1, 5), "principalType": "User", "principalDisplayName": "Member 1"}
+                ],
+            }
+            for n in range(10, 15)
+        ],
+        "sharepoint_settings": f.sharepoint_settings(),
+        "log_export": [f.diagnostic_setting(*f.ALL_LOGS)],
+        "directory_audits": [],
+        "sign_ins": [],
+    }
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "organization": [
+            {"id": f.TENANT.id, "displayName": "Contoso", "verifiedDomains": [{"name": "contoso.example"}]}
+        ],
+        "domains": [{"id": "contoso.example", "isDefault": True, "isInitial": False, "isVerified": True}],
+        "subscribed_skus": [f.P2],
+        "authorization_policy": f.authorization_policy(),
+        "admin_consent_request_policy": f.admin_consent_request_policy(),
+        "b2b_management_policies": [f.b2b_policy(allowed=["fabrikam.example"])],
+        "cross_tenant_default": f.cross_tenant_default(),
+        "cross_tenant_partners": [],
+        "authentication_flows_policy": f.authentication_flows_policy(),
+        "b2x_user_flows": [],
+        "identity_providers": [],
+        "authentication_methods_policy": f.authentication_methods_policy(),
+        "security_defaults": f.security_defaults(),
+        "conditional_access_policies": [f.guest_policy()],
+        "authentication_strengths": [],
+        "access_reviews": [],
+        "assignment_policies": [],
+        "entitlement_settings": {
+            "externalUserLifecycleAction": "blockSignInAndDelete",
+            "durationUntilExternalUserDeletedAfterBlocked": "P30D",
+        },
+        "connected_organizations": [],
+    }
+
+
+def _guests() -> dict[str, Any]:
+    ids = [f.object_id(n) for n in (1, 2)]
+    groups = {1: (1, 4), 2: (4,)}
+    return {
+        "guests": [f.guest(1, licenseAssignmentStates=[]), f.guest(2, licenseAssignmentStates=[])],
+        "guest_sign_in_activity": [
+            {"id": i, "signInActivity": {"lastSuccessfulSignInDateTime": f.ago(3), "lastSignInDateTime": f.ago(3)}}
+            for i in ids
+        ],
+        "guest_sponsors": [{"id": i, "sponsors": [f.member(1, accountEnabled=True)]} for i in ids],
+        "guest_memberships": [f.in_groups(n, *found) for n, found in groups.items()],
+        "guest_owned_objects": [{"id": i, "ownedObjects": []} for i in ids],
+        "guest_app_roles": [{"id": i, "appRoleAssignments": []} for i in ids],
+        "external_members": [],
+        "deleted_users": [],
+        "guest_registration_details": [
+            {"id": i, "userType": "guest", "isMfaRegistered": True, "isMfaCapable": True, "methodsRegistered": []}
+            for i in ids
+        ],
+    }
