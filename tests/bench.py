@@ -73,7 +73,7 @@ def served(guests: int, *, latency: float = 0.0) -> Iterator[str]:
         extra: list[str] = []
         if latency:
             plan = Path(folder) / "faults.toml"
-            plan.write_text(f'[[fault]]\npath = "*"\nlatency = {latency}\n')
+            plan.write_text(f'[[faults]]\nkind = "latency"\nseconds = {latency}\n')
             extra = ["--faults", str(plan)]
         port = _free_port()
         command = [sys.executable, "-m", "posture", "emulate", str(tenant), "--port", str(port), *extra]
