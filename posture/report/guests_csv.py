@@ -1,0 +1,105 @@
+"""guests.csv: one row per guest and pending invitation, safe to open in a spreadsheet.
+
+Every field is quoted, the file is UTF-8 with a byte order mark, and no cell
+starts a formula (`text.csv_cell`). `read` gives the values back unchanged.
+Empty means *not recorded*, `not read` that the list could not be read at all.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from posture.report.dates import iso_minute
+from posture.report.guest_rows import GuestRow, guest_rows
+from posture.report.text import csv_cell, csv_value
+from posture.report.view import RunView
+
+COLUMNS = (
+    "id",
+    "displayName",
+    "mail",
+    "userPrincipalName",
+    "domain",
+    "companyName",
+    "externalUserState",
+    "creationType",
+    "createdDateTime",
+    "stateSince",
+    "ageDays",
+    "pendingDays",
+    "accountEnabled",
+    "lastSeen",
+    "daysSinceLastSeen",
+    "sponsors",
+    "inviter",
+    "directoryRoles",
+    "groups",
+    "ownedObjects",
+    "appRoles",
+    "findings",
+    "accepted",
+)
+NOT_READ = "not read"
+
+
+def render(run: RunView, out: BinaryIO) -> None:
+    """Write guests.csv as a stream; only its head where the guests could not be read."""
+    text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="", write_through=True)
+    try:
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([csv_cell(v) for v in cells(row)] for row in guest_rows(run))
+    finally:
+        text.detach()
+
+
+def cells(row: GuestRow) -> tuple[str, ...]:
+    """Return a guest's values in the order of `COLUMNS`, unescaped."""
+    return (
+        row.id,
+        row.name,
+        row.mail,
+        row.upn,
+        row.domain,
+        row.company,
+        row.state,
+        row.kind,
+        _time(row.created),
+        _time(row.state_since),
+        _number(row.age_days),
+        _number(row.pending_days),
+        "" if row.enabled is None else str(row.enabled).lower(),
+        _time(row.seen) if row.seen_read else NOT_READ,
+        _number(row.unseen_days) if row.seen_read else NOT_READ,
+        _list(row.sponsors),
+        row.inviter or "",
+        _list(row.roles),
+        NOT_READ if row.groups is None else str(row.groups),
+        NOT_READ if row.owned is None else str(row.owned),
+        NOT_READ if row.apps is None else str(row.apps),
+        " ".join(row.findings),
+        "yes" if row.accepted else "",
+    )
+
+
+def _time(when: object) -> str:
+    return iso_minute(when).replace(" UTC", "Z").replace(" ", "T") if when else ""  # type: ignore[arg-type]
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _list(values: Iterable[str] | None) -> str:
+    return NOT_READ if values is None else "; ".join(values)
+
+
+def read(source: BinaryIO) -> Iterator[dict[str, str]]:
+    """Yield the rows of a guests.csv with its values as they were before they were made safe."""
+    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+    try:
+        for row in csv.DictReader(text):
+            yield {key: csv_value(value or "") for key, value in row.items() if key is not None}
+    finally:
+        text.detach()

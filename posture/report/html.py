@@ -1,0 +1,117 @@
+"""report.html: one file that loads nothing, obeys nothing a tenant typed, and reads without scripts."""
+
+import hashlib
+import re
+from base64 import b64encode
+from functools import cache
+from typing import Any, BinaryIO
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from posture import CATALOGUE_VERSION, __version__
+from posture.report import dates, markup
+from posture.report.brand import Brand
+from posture.report.page import page
+from posture.report.text import marked, shown
+from posture.report.view import RunView
+
+_PAPERS = {"a4": "A4", "letter": "letter"}
+
+
+def render(run: RunView, out: BinaryIO) -> None:
+    """Write the page."""
+    style = _style(run)
+    script = _asset("page.js")
+    text = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            page=page(run),
+            run=run,
+            brand=run.brand,
+            style=markup.trusted(style),
+            script=markup.trusted(script),
+            policy=_policy(style, script),
+            version=__version__,
+            catalogue_version=CATALOGUE_VERSION,
+        )
+    )
+    out.write(text.encode("utf-8"))
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("posture.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_final,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters.update(
+        bdi=markup.bdi,
+        domain=markup.domain,
+        day=dates.iso_date,
+        minute=dates.iso_minute,
+        percent=dates.percent,
+        plural=dates.plural,
+        thousands=lambda n: f"{n:,}",
+        marked=marked,
+    )
+    return made
+
+
+def _final(value: Any) -> Any:
+    """Show what cannot be seen in every string the page prints, whoever wrote it."""
+    if value is None:
+        return ""
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _policy(style: str, script: str) -> str:
+    """Return the Content-Security-Policy: nothing is loaded, only this style and this script apply."""
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(source: str) -> str:
+    return "sha256-" + b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")
+
+
+@cache
+def _asset(name: str) -> str:
+    """Return a style sheet or script of ours without its comments and indentation."""
+    source, _, _ = _environment().loader.get_source(_environment(), name)  # type: ignore[union-attr]
+    lines = (line.strip() for line in re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _style(run: RunView) -> str:
+    """Return the style sheet with the brand's colour, the paper and the running foot of a print."""
+    brand = run.brand
+    parts = [_asset("page.css")]
+    if brand.accent:
+        parts.append(f":root{{--accent:{brand.accent}}}")
+        parts.append(
+            f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{--accent:{brand.accent_dark}}}}}"
+            f":root[data-theme=dark]{{--accent:{brand.accent_dark}}}"
+            f"@media print{{:root,:root[data-theme=dark],:root:not([data-theme=light]){{--accent:{brand.accent}}}}}"
+        )
+    size = f"size:{_PAPERS[run.options.paper]};" if run.options.paper in _PAPERS else ""
+    parts.append(f"@page{{{size}@bottom-left{{content:{_css_string(_foot(run, brand))}}}}}")
+    return "\n".join(parts) + "\n"
+
+
+def _foot(run: RunView, brand: Brand) -> str:
+    date = dates.long_date(run.assessment.taken_at, brand.language)
+    return " – ".join(w for w in (brand.name, f"Guest access, {date}", brand.confidentiality) if w)
+
+
+def _css_string(words: str) -> str:
+    """Return words as a CSS string in which every character but letters and digits is coded."""
+    return '"' + re.sub(r"[^A-Za-z0-9 ]", lambda m: f"\\{ord(m.group()):x} ", shown(words)) + '"'

@@ -1,0 +1,70 @@
+"""The only module that makes markup of text; everything else is escaped by the template engine.
+
+`bdi` isolates a tenant's words from their neighbours, `svg` builds drawings
+whose text and attributes are escaped, `trusted` lets in our own style sheet
+and script, never anything that came from a tenant.
+"""
+
+import re
+
+from markupsafe import Markup, escape
+
+from posture.report import text
+
+_TAGS = {
+    "svg",
+    "g",
+    "rect",
+    "circle",
+    "path",
+    "line",
+    "text",
+    "tspan",
+    "title",
+    "desc",
+    "polyline",
+    "polygon",
+    "defs",
+    "clipPath",
+}
+_ATTRIBUTE = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
+_REFUSED = ("on", "style", "href", "xlink", "src")
+
+
+def bdi(words: str, limit: int = 0) -> Markup:
+    """Return a tenant's words, isolated: their direction cannot reorder what stands beside them."""
+    return Markup("<bdi>%s</bdi>") % text.marked(words, limit)
+
+
+def domain(name: str) -> Markup:
+    """Return a domain with its punycode where it has one, isolated."""
+    return Markup("<bdi>%s</bdi>") % text.domain(name)
+
+
+def svg(tag: str, *children: object, **attributes: object) -> Markup:
+    """Return one SVG element. Strings are escaped, elements made here are kept.
+
+    `class_` and `aria_label` are written `class` and `aria-label`. Raises
+    ValueError for a tag or attribute that could load or run something.
+    """
+    if tag not in _TAGS:
+        raise ValueError(f"{tag} has no place in a drawing")
+    parts = []
+    for key, value in attributes.items():
+        name = key.rstrip("_").replace("_", "-")
+        if not _ATTRIBUTE.fullmatch(name) or name.lower().startswith(_REFUSED):
+            raise ValueError(f"{name} has no place in a drawing")
+        if value is not None:
+            parts.append(Markup(' {}="{}"').format(Markup(name), text.shown(_plain(value))))
+    inner = Markup("").join(c if isinstance(c, Markup) else escape(text.shown(_plain(c))) for c in children)
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), Markup("").join(parts), inner)
+
+
+def _plain(value: object) -> str:
+    """Return a number without a tail of zeros, anything else as text."""
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def trusted(source: str) -> Markup:
+    """Let our own style sheet or script into the page as it is."""
+    return Markup(source)

@@ -1,0 +1,570 @@
+"""What the HTML page shows, made ready: every decision is taken here, the templates only set it out."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from posture.assess.score import FORMULA
+from posture.assess.types import Assessment, Finding, Observed
+from posture.controls.registry import AREAS, Outcome, Remediation
+from posture.report import charts, words
+from posture.report.charts import Drawing, Segment
+from posture.report.dates import iso_date, iso_minute, long_date, percent, plural
+from posture.report.json_v1 import manifest_sha256
+from posture.report.markup import bdi
+from posture.report.population import Block, Population, pack, population
+from posture.report.text import marked, slug
+from posture.report.view import RunView
+from posture.settings import Severity, changed
+from posture.snapshot.types import Fact, Gap, GapReason
+
+_VALUE_LIMIT = 700
+_IDS_SHOWN = 3
+
+KINDS: Mapping[Outcome, str] = {
+    Outcome.FAIL: "f",
+    Outcome.PARTIAL: "w",
+    Outcome.ERROR: "e",
+    Outcome.MANUAL: "mt",
+    Outcome.NOT_ASSESSED: "nt",
+    Outcome.PASS: "pt",
+    Outcome.NOT_APPLICABLE: "na",
+}
+"""The class that draws an outcome: solid, hatched, outlined or dashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number of the first screen. `number` is a dash where it was not read; `below` says why."""
+
+    number: str
+    label: str
+    below: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One observed value with its proof."""
+
+    property: str
+    value: str
+    source: str
+    read_at: str
+    request_id: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One finding as the page shows it."""
+
+    id: str
+    code: str
+    title: str
+    area: str
+    area_name: str
+    outcome: str
+    outcome_words: str
+    kind: str
+    severity: str
+    severity_shown: bool
+    summary: str
+    notes: tuple[str, ...]
+    attested: bool
+    covered: str
+    observed: tuple[Value, ...]
+    gap: Gap | None
+    gap_words: str
+    why: str
+    attack: str
+    recommended: str
+    default: str
+    fix: str
+    breaks: str
+    impacts: tuple[str, ...]
+    steps: tuple["Change", ...]
+    affected: int
+    accepted_count: int
+    affected_head: tuple[str, ...]
+    affected_rows: tuple[tuple[Markup | str, ...], ...]
+    affected_file: str
+    guests: bool
+    authorities: tuple[tuple[str, str, str], ...]
+    frameworks: tuple[tuple[str, str], ...]
+    framework_slugs: str
+    accepted: Any
+    days_left: int | None
+    sources: tuple[str, ...]
+    licence: str
+    gain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One way to close a finding, ready to be copied."""
+
+    request: str
+    powershell: str
+    permission: str
+    role: str
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a framework with the findings that answer it."""
+
+    name: str
+    cards: tuple[Card, ...]
+    kind: str
+    outcome_words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """One framework's items."""
+
+    id: str
+    name: str
+    items: tuple[Item, ...]
+    holds: int
+    opens: int
+    unseen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source that was read, for the appendix."""
+
+    name: str
+    endpoint: str
+    permission: str
+    read_at: str
+    rows: str
+    count: str
+    pages: int
+    request_ids: tuple[str, ...]
+    more_ids: int
+    file: str
+    sha256: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole page."""
+
+    run: RunView
+    assessment: Assessment
+    date: str
+    since: str
+    verdict: str
+    lead: str
+    tiles: tuple[Tile, ...]
+    score_head: str
+    score_rest: str
+    bar: Markup
+    segments: tuple[Segment, ...]
+    steps: tuple[words.Step, ...]
+    whole: str
+    unread: str
+    cards: tuple[Card, ...]
+    gaps: tuple[tuple[Gap, str, tuple[str, ...]], ...]
+    drawings: tuple[Drawing, ...]
+    activity: tuple[Drawing, ...]
+    people: Population
+    block: Block
+    first_rows: tuple[Any, ...]
+    frameworks: tuple[Framework, ...]
+    sources: tuple[Source, ...]
+    parameters: tuple[tuple[str, str, bool], ...]
+    areas: tuple[tuple[str, str, str, str], ...]
+    manifest_hash: str
+    account: str
+    permissions: tuple[str, ...]
+    formula: str = FORMULA
+
+
+def page(run: RunView) -> Page:
+    """Return everything the page shows."""
+    assessment = run.assessment
+    people = population(run)
+    cards = tuple(_card(f, run) for f in words.ranked(assessment.findings))
+    bar, segments = charts.outcome_bar(
+        [(KINDS[o], assessment.counts[o.value], said) for o, said in words.COUNTED.items()]
+    )
+    shown = people if run.options.people else Population(total=people.total)
+    block = pack(shown)
+    return Page(
+        run=run,
+        assessment=assessment,
+        date=long_date(assessment.taken_at, run.brand.language),
+        since=long_date(run.changes.since, run.brand.language) if run.changes else "",
+        verdict=words.verdict(assessment),
+        lead=words.lead(assessment),
+        tiles=_tiles(run, people),
+        score_head=words.score_head(assessment.score),
+        score_rest=words.score_rest(assessment),
+        bar=bar,
+        segments=segments,
+        steps=tuple(words.start_here(assessment)),
+        whole=_whole(run),
+        unread=words.unread(assessment),
+        cards=cards,
+        gaps=tuple((gap, words.REASONS[gap.reason], tuple(codes)) for gap, codes in assessment.gaps),
+        drawings=_drawings(assessment),
+        activity=_activity(run),
+        people=people,
+        block=block,
+        first_rows=tuple(shown.rows[:50]),
+        frameworks=_frameworks(cards, assessment),
+        sources=tuple(_source(f) for _, f in sorted(run.snapshot.facts.items())),
+        parameters=_parameters(assessment),
+        areas=tuple(
+            (
+                AREAS[a.area],
+                "–" if a.value is None else f"{round(a.value)}",
+                percent(a.coverage),
+                _area_counts(assessment, a.area),
+            )
+            for a in assessment.score.by_area
+        ),
+        manifest_hash=manifest_sha256(run) or "",
+        account=_account(run),
+        permissions=_permissions(run.snapshot.manifest),
+    )
+
+
+def _tiles(run: RunView, people: Population) -> tuple[Tile, ...]:
+    numbers, facts = run.assessment.guests, run.snapshot.facts
+    if numbers.total is None:
+        why = _why(run, "guests")
+        return tuple(
+            Tile("–", label, why) for label in ("guests", "never redeemed", "not seen", "hold a directory role")
+        )
+    days = run.assessment.settings.thresholds.stale_days
+    old = sum(n for age, n in numbers.pending_by_age.items() if age in words.OLD_AGES)
+    external = "" if not numbers.external_members else f"and {plural(numbers.external_members, 'external member')}"
+    domains = plural(numbers.domains, "home domain") if numbers.domains else ""
+    seen = (
+        Tile(f"{people.unseen:,}", f"not seen for {days} days", _share(people.unseen, numbers.total, people.unrecorded))
+        if people.seen_read
+        else Tile("–", f"not seen for {days} days", _why(run, "guest_sign_in_activity") if numbers.total else "")
+    )
+    held = (
+        Tile(
+            f"{people.with_role:,}",
+            "hold a directory role",
+            "given directly, active or eligible" if people.with_role else "none given directly",
+        )
+        if people.with_role is not None
+        else Tile(
+            "–", "hold a directory role", _why(run, "role_assignments") if "role_assignments" not in facts else ""
+        )
+    )
+    return (
+        Tile(f"{numbers.total:,}", "guest" if numbers.total == 1 else "guests", external or domains),
+        Tile(
+            f"{numbers.pending or 0:,}",
+            "never redeemed",
+            f"{old:,} older than 90 days" if numbers.pending else "no invitation is open",
+        ),
+        seen,
+        held,
+    )
+
+
+def _share(part: int, total: int, unrecorded: int) -> str:
+    said = [f"{percent(part / total)} of all guests" if total and part else ""]
+    if unrecorded:
+        said.append(f"{unrecorded:,} without a record")
+    return "; ".join(s for s in said if s) or "all were seen since"
+
+
+def _why(run: RunView, fact: str) -> str:
+    gap = run.snapshot.gaps.get(fact)
+    return f"not read: {words.REASONS[gap.reason]}" if gap else "not read"
+
+
+def _whole(run: RunView) -> str:
+    fact = run.snapshot.facts.get("guests")
+    p = fact.provenance if fact else None
+    return words.completeness(
+        run.assessment, p.rows if p else None, p.count_before if p else None, p.count_after if p else None
+    )
+
+
+def _card(finding: Finding, run: RunView) -> Card:
+    control = finding.control
+    is_open = finding.outcome in (Outcome.FAIL, Outcome.PARTIAL)
+    head, rows = _affected(finding)
+    accepted = finding.accepted
+    gain = words.gains(run.assessment).get(control.code, 0.0)
+    return Card(
+        id=control.code.lower(),
+        code=control.code,
+        title=control.title,
+        area=control.area,
+        area_name=AREAS[control.area],
+        outcome=finding.outcome.value,
+        outcome_words=words.OUTCOMES[finding.outcome],
+        kind=KINDS[finding.outcome],
+        severity=(finding.severity if is_open else control.fail).value,
+        severity_shown=is_open,
+        summary=words.sentence(finding.summary),
+        notes=finding.notes,
+        attested=finding.attested,
+        covered=accepted.covers if accepted else "",
+        observed=tuple(_value(o) for o in finding.observed),
+        gap=finding.gap,
+        gap_words=words.REASONS[finding.gap.reason] if finding.gap else "",
+        why=control.why,
+        attack=control.attack,
+        recommended=control.summary,
+        default=control.default,
+        fix=control.fix,
+        breaks=control.breaks,
+        impacts=tuple(run.impacts.get(control.code, ())),
+        steps=tuple(_change(s) for s in control.remediation),
+        affected=finding.affected.count,
+        accepted_count=finding.affected.accepted,
+        affected_head=head,
+        affected_rows=rows,
+        affected_file=finding.affected.file,
+        guests=run.options.people and _about_guests(finding, run),
+        authorities=tuple(
+            (a.name, a.item, words.OUTCOMES[Outcome(a.verdict)].lower() if a.verdict else "does not decide")
+            for a in finding.authorities
+        ),
+        frameworks=tuple((name, ", ".join(control.frameworks[name])) for name in sorted(control.frameworks)),
+        framework_slugs=" ".join(slug(name, "other") for name in sorted(control.frameworks)),
+        accepted=accepted.risk if accepted else None,
+        days_left=(accepted.risk.until - run.assessment.taken_at.date()).days if accepted else None,
+        sources=tuple(s for s in control.source if s.startswith("https://")),
+        licence="" if control.licence in ("", "none") else control.licence,
+        gain=f"{gain:.1f}" if gain and is_open else "",
+    )
+
+
+def _about_guests(finding: Finding, run: RunView) -> bool:
+    """Whether the objects concerned are in the guest list, so that it can be filtered by the finding."""
+    return bool(finding.affected.count) and (run.folder / "affected" / f"{finding.control.code}.ndjson.gz").is_file()
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON on one line, as people meet it in Graph's own pages."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def _value(seen: Observed) -> Value:
+    return Value(
+        property=seen.property or "(the whole answer)",
+        value=marked(json_text(seen.value), _VALUE_LIMIT),
+        source=seen.source,
+        read_at=iso_minute(seen.retrieved_at),
+        request_id=seen.request_id,
+        file=f"evidence/{seen.file}" if seen.file else "",
+        sha256=seen.sha256,
+    )
+
+
+_NAMES = ("displayName", "name", "title")
+_ADDRESSES = ("userPrincipalName", "mail", "appId", "tenantId", "domain")
+_OWN = {*_NAMES, *_ADDRESSES, "id", "why", "accepted"}
+
+
+def _affected(finding: Finding) -> tuple[tuple[str, ...], tuple[tuple[Markup | str, ...], ...]]:
+    """Return head and rows of the table of objects concerned."""
+    sample = finding.affected.sample
+    if not sample:
+        return (), ()
+    extra = sorted({k for row in sample for k, v in row.items() if k not in _OWN and v not in (None, "", [])})[:3]
+    rows = []
+    for row in sample:
+        name = next((row[k] for k in _NAMES if isinstance(row.get(k), str) and row[k]), "")
+        address = next((str(row[k]) for k in _ADDRESSES if row.get(k)), "")
+        cells: list[Markup | str] = [bdi(name or str(row.get("id", "")), 80), bdi(address, 100) if address else "–"]
+        cells.append(marked(str(row.get("why", "")), 160) if row.get("why") else "–")
+        cells.extend(bdi(json_text(row[k]), 120) if row.get(k) not in (None, "", []) else "–" for k in extra)
+        if row.get("accepted"):
+            cells[2] = f"{cells[2]} (accepted)"
+        rows.append(tuple(cells))
+    return ("Name", "Address or id", "Why", *map(_spaced, extra)), tuple(rows)
+
+
+def _spaced(key: str) -> str:
+    """Return signInCount as "Sign in count"."""
+    split = "".join(f" {c.lower()}" if c.isupper() else c for c in key).replace("_", " ").strip()
+    return split[:1].upper() + split[1:]
+
+
+def _change(step: Remediation) -> Change:
+    request = ""
+    if step.method and step.url:
+        request = f"{step.method} {step.url}"
+        if step.body is not None:
+            request += "\nContent-Type: application/json\n\n" + json.dumps(step.body, ensure_ascii=False, indent=2)
+    return Change(request, "\n".join(step.powershell), step.permission, step.role, step.notes)
+
+
+def _drawings(assessment: Assessment) -> tuple[Drawing, ...]:
+    numbers = assessment.guests
+    if not numbers.total:
+        return ()
+    personal = frozenset(d.casefold() for d in assessment.settings.thresholds.consumer_domains)
+    made = (
+        charts.columns(
+            "invitation-age",
+            "Age of unanswered invitations",
+            f"{plural(numbers.pending or 0, 'invitation')}, counted from the day of invitation",
+            _all_ages(numbers.pending_by_age),
+            head=("Age", "Invitations"),
+            loud=words.OLD_AGES,
+        )
+        if numbers.pending
+        else None,
+        charts.domains(
+            "home-domains", "Where guests come from", numbers.by_domain, numbers.total, numbers.domains, personal
+        ),
+        charts.columns(
+            "guest-growth",
+            "Guests by the year they were added",
+            "Those still here; guests deleted since are not counted",
+            _recent(numbers.created_by_year),
+            head=("Year", "Guests"),
+        ),
+    )
+    return tuple(d for d in made if d is not None)
+
+
+def _all_ages(ages: Mapping[str, int]) -> dict[str, int]:
+    known = {age: ages.get(age, 0) for age in words.AGES}
+    return {**known, **{age: n for age, n in ages.items() if age not in known}}
+
+
+def _recent(years: Mapping[str, int], most: int = 9) -> dict[str, int]:
+    """Return the last years; what came before them as one."""
+    items = sorted(years.items())
+    if len(items) <= most:
+        return dict(items)
+    early = items[: len(items) - most + 1]
+    return {f"to {early[-1][0]}": sum(n for _, n in early), **dict(items[len(early) :])}
+
+
+def _activity(run: RunView) -> tuple[Drawing, ...]:
+    """Return the sign-in map and the invitation tree, where there is something to draw."""
+    import importlib
+    import importlib.util
+
+    found = []
+    for name in ("map", "tree"):
+        if importlib.util.find_spec(f"posture.report.{name}") is None:
+            continue
+        drawing = importlib.import_module(f"posture.report.{name}").drawing(run)
+        if drawing is not None:
+            found.append(drawing)
+    return tuple(found)
+
+
+def _frameworks(cards: Sequence[Card], assessment: Assessment) -> tuple[Framework, ...]:
+    by_code = {c.code: c for c in cards}
+    names: dict[str, dict[str, list[Card]]] = {}
+    for finding in assessment.findings:
+        for name, items in finding.control.frameworks.items():
+            for item in items:
+                names.setdefault(name, {}).setdefault(item, []).append(by_code[finding.control.code])
+    made = []
+    for name in sorted(names):
+        items = tuple(_item(item, found) for item, found in sorted(names[name].items(), key=lambda i: _natural(i[0])))
+        made.append(
+            Framework(
+                f"framework-{slug(name, 'other')}",
+                name,
+                items,
+                holds=sum(1 for i in items if i.kind == "pt"),
+                opens=sum(1 for i in items if i.kind in ("f", "w")),
+                unseen=sum(1 for i in items if i.kind in ("nt", "mt", "e")),
+            )
+        )
+    return tuple(made)
+
+
+def _item(name: str, found: Sequence[Card]) -> Item:
+    order = list(words.OUTCOMES)
+    worst = min(found, key=lambda c: order.index(Outcome(c.outcome)))
+    return Item(name, tuple(sorted(found, key=lambda c: c.code)), worst.kind, worst.outcome_words)
+
+
+def _natural(item: str) -> tuple[tuple[int, int, str], ...]:
+    """Order items as people count them: 5.2 before 5.10."""
+    pieces: list[str] = []
+    for letter in item:
+        if pieces and pieces[-1][-1].isdecimal() == letter.isdecimal():
+            pieces[-1] += letter
+        else:
+            pieces.append(letter)
+    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pieces)
+
+
+def _source(fact: Fact) -> Source:
+    p = fact.provenance
+    counts = tuple(dict.fromkeys(n for n in (p.count_before, p.count_after) if n is not None))
+    return Source(
+        name=fact.name,
+        endpoint=p.endpoint,
+        permission=p.permission,
+        read_at=iso_minute(p.retrieved_at),
+        rows="" if p.rows is None else f"{p.rows:,}",
+        count=" to ".join(f"{n:,}" for n in counts),
+        pages=p.pages,
+        request_ids=p.request_ids[:_IDS_SHOWN],
+        more_ids=max(0, len(p.request_ids) - _IDS_SHOWN),
+        file=p.file,
+        sha256=p.sha256,
+        notes=p.notes,
+    )
+
+
+def _parameters(assessment: Assessment) -> tuple[tuple[str, str, bool], ...]:
+    other = changed(assessment.settings.thresholds)
+    return tuple(
+        (name, marked(json_text(value), 300), name in other)
+        for name, value in sorted(assessment.settings.thresholds.as_json().items())
+    )
+
+
+def _area_counts(assessment: Assessment, area: str) -> str:
+    counts: dict[str, int] = {}
+    for finding in assessment.findings:
+        if finding.control.area == area:
+            said = words.COUNTED[finding.outcome]
+            counts[said] = counts.get(said, 0) + 1
+    return ", ".join(f"{counts[w]} {w}" for w in words.COUNTED.values() if w in counts)
+
+
+def _account(run: RunView) -> str:
+    """Return who read the tenant; nobody in an edition without people."""
+    account = run.snapshot.manifest.get("account")
+    if not run.options.people:
+        return ""
+    if isinstance(account, Mapping):
+        found: Iterable[Any] = (account.get(k) for k in ("account", "upn", "name", "app_id", "id"))
+        return next((str(v) for v in found if v), "")
+    return account if isinstance(account, str) else ""
+
+
+def _permissions(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    for holder in (manifest, manifest.get("account")):
+        found = holder.get("permissions") if isinstance(holder, Mapping) else None
+        if isinstance(found, list):
+            return tuple(sorted(str(p) for p in found))
+    return ()
+
+
+__all__ = ["GapReason", "Page", "Severity", "json_text", "page"]

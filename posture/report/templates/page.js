@@ -1,0 +1,312 @@
+(() => {
+  'use strict';
+  const root = document.documentElement;
+  const id = (name) => document.getElementById(name);
+  const all = (query, from) => [...(from || document).querySelectorAll(query)];
+  const make = (tag, words, className) => {
+    const element = document.createElement(tag);
+    if (words !== undefined) element.textContent = words;
+    if (className) element.className = className;
+    return element;
+  };
+
+  // Light and dark: the system decides until the button does.
+  const theme = id('theme');
+  const dark = () => (root.dataset.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
+  const nameTheme = () => { theme.textContent = dark() ? 'Light' : 'Dark'; };
+  theme.hidden = false;
+  nameTheme();
+  theme.addEventListener('click', () => { root.dataset.theme = dark() ? 'light' : 'dark'; nameTheme(); });
+  id('print').hidden = false;
+  id('print').addEventListener('click', () => print());
+
+  // Print opens every finding; browsers that know ::details-content do it from the style sheet alone.
+  let closed = [];
+  addEventListener('beforeprint', () => { closed = all('.find details:not([open])'); closed.forEach((d) => { d.open = true; }); });
+  addEventListener('afterprint', () => { closed.forEach((d) => { d.open = false; }); });
+
+  // A link to a finding opens it, whatever the filter hides.
+  const follow = () => {
+    const target = location.hash.length > 1 && id(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    const details = target.closest('details');
+    if (!details) return;
+    if (details.hidden) show({});
+    details.open = true;
+    details.scrollIntoView();
+  };
+
+  // Findings: outcome, severity, area, framework, words.
+  const filters = id('filters');
+  const cards = all('#findings .find > details');
+  const picks = { severity: id('f-severity'), area: id('f-area'), framework: id('f-framework') };
+  const text = id('f-text');
+  let outcome = '';
+  const folded = new Map();
+  const wordsOf = (card) => {
+    if (!folded.has(card)) folded.set(card, card.textContent.toLowerCase());
+    return folded.get(card);
+  };
+  const apply = () => {
+    const want = text.value.trim().toLowerCase();
+    let count = 0;
+    for (const card of cards) {
+      const data = card.dataset;
+      const fits = (!outcome || data.outcome === outcome)
+        && (!picks.severity.value || data.severity === picks.severity.value)
+        && (!picks.area.value || data.area === picks.area.value)
+        && (!picks.framework || !picks.framework.value || data.frameworks.split(' ').includes(picks.framework.value))
+        && (!want || wordsOf(card).includes(want));
+      card.hidden = !fits;
+      count += fits ? 1 : 0;
+    }
+    id('f-shown').textContent = count === cards.length ? count + ' findings' : count + ' of ' + cards.length + ' findings';
+  };
+  const show = (state) => {
+    outcome = state.outcome || '';
+    for (const b of all('[data-outcome]', filters)) b.setAttribute('aria-pressed', String(b.dataset.outcome === outcome));
+    if (!state.keep) {
+      for (const pick of Object.values(picks)) if (pick) pick.value = '';
+      text.value = '';
+    }
+    apply();
+  };
+  filters.hidden = false;
+  filters.addEventListener('submit', (e) => e.preventDefault());
+  filters.addEventListener('click', (e) => {
+    const b = e.target.closest('button[data-outcome]');
+    if (b) show({ outcome: b.dataset.outcome, keep: true });
+  });
+  for (const pick of Object.values(picks)) if (pick) pick.addEventListener('change', apply);
+  text.addEventListener('input', apply);
+  apply();
+
+  // Copy buttons.
+  for (const b of all('.copies')) {
+    b.hidden = false;
+    b.addEventListener('click', async () => {
+      const code = b.parentElement.querySelector('code');
+      let done = false;
+      try {
+        await navigator.clipboard.writeText(code.textContent);
+        done = true;
+      } catch {
+        // A page opened from disk may be refused the clipboard; the text is selected instead.
+        const range = document.createRange();
+        range.selectNodeContents(code);
+        const selection = getSelection();
+        selection.removeAllRanges();
+        selection.addRange(range);
+      }
+      b.textContent = done ? 'Copied' : 'Selected';
+      setTimeout(() => { b.textContent = 'Copy'; }, 1600);
+    });
+  }
+
+  // The section in view, in the list of sections.
+  const links = new Map(all('nav a').map((a) => [a.getAttribute('href').slice(1), a]));
+  if ('IntersectionObserver' in window) {
+    const seen = new Set();
+    const watch = new IntersectionObserver((entries) => {
+      for (const e of entries) { if (e.isIntersecting) seen.add(e.target.id); else seen.delete(e.target.id); }
+      const first = [...links.keys()].find((k) => seen.has(k));
+      if (!first) return;
+      for (const [k, a] of links) { if (k === first) a.setAttribute('aria-current', 'true'); else a.removeAttribute('aria-current'); }
+    }, { rootMargin: '0px 0px -60% 0px' });
+    for (const k of links.keys()) { const s = id(k); if (s) watch.observe(s); }
+  }
+
+  // Guests: columns from the page, a real table of fifty rows.
+  const SIZE = 50;
+  const DAY = 86400000;
+  const bytesOf = (packed) => Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+  const unpack = async (element) => {
+    let bytes = bytesOf(element.textContent);
+    if (element.dataset.packed === 'gzip') {
+      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+      bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+    }
+    return JSON.parse(new TextDecoder().decode(bytes));
+  };
+  const date = (day) => new Date(day * DAY).toISOString().slice(0, 10);
+  const hex = (bytes) => [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
+
+  const guests = (data) => {
+    const table = id('list');
+    const body = table.tBodies[0];
+    const count = data.n.length;
+    const ids = bytesOf(data.id);
+    const idOf = (i) => data.odd[i] || hex(ids.subarray(i * 16, i * 16 + 16)).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    const address = (i) => (data.D[data.d[i]] && !data.m[i].includes('@') ? data.m[i] + '@' + data.D[data.d[i]] : data.m[i]);
+    const word = (list, at) => (at < 0 ? 'not read' : list[at]);
+    const pending = (i) => data.S[data.s[i]] === 'PendingAcceptance';
+    const lastSeen = (i) => (data.l[i] === -1 ? 'not read' : data.l[i] === null ? 'no record' : date(data.l[i]));
+    const lower = new Array(count);
+    const search = (i) => lower[i] || (lower[i] = [data.n[i], address(i), word(data.P, data.p[i]), word(data.P, data.i[i]), word(data.R, data.r[i]), idOf(i)].join('\n').toLowerCase());
+
+    const cell = (row, label, className) => {
+      const td = row.insertCell();
+      td.dataset.l = label;
+      if (className) td.className = className;
+      return td;
+    };
+    const tenant = (words, className) => {
+      const holder = make('span', undefined, className);
+      holder.append(make('bdi', words));
+      return holder;
+    };
+    const draw = (i) => {
+      const row = make('tr');
+      const head = make('th');
+      head.scope = 'row';
+      head.title = idOf(i);
+      head.append(make('bdi', data.n[i]), tenant(address(i), 'm block'));
+      row.append(head);
+      const state = cell(row, 'Invitation');
+      if (pending(i)) {
+        const tag = make('span', undefined, 'tag s-medium');
+        tag.append(diamond(), 'Pending');
+        state.append(tag);
+        if (data.v[i] !== null) state.append(make('span', 'since ' + date(data.v[i]), 'm block nb'));
+      } else state.append(make('bdi', data.S[data.s[i]] || 'not invited'));
+      if (data.e[i] === 0) state.append(make('span', 'sign-in blocked', 'm block'));
+      cell(row, 'Added', 'nb').textContent = data.c[i] === null ? '–' : date(data.c[i]);
+      cell(row, 'Last seen', 'nb').textContent = lastSeen(i);
+      const sponsor = cell(row, 'Sponsor');
+      sponsor.append(make('bdi', word(data.P, data.p[i]) || 'none'));
+      if (data.i[i] >= 0) { const by = make('span', 'invited by ', 'm block'); by.append(make('bdi', data.P[data.i[i]])); sponsor.append(by); }
+      cell(row, 'Groups', 'num').textContent = data.g[i] < 0 ? 'not read' : String(data.g[i]);
+      cell(row, 'Directory roles').append(make('bdi', word(data.R, data.r[i]) || '–'));
+      const found = cell(row, 'Findings', 'codes');
+      const codes = data.F[data.f[i]];
+      codes.forEach((code, at) => {
+        const a = make('a', code);
+        a.href = '#' + code.toLowerCase();
+        found.append(a, at + 1 < codes.length ? ', ' : '');
+      });
+      if (!codes.length) found.textContent = '–';
+      return row;
+    };
+    const sample = document.querySelector('.s-medium svg');
+    const diamond = () => (sample ? sample.cloneNode(true) : '');
+
+    // What each heading sorts by: words by the alphabet, numbers and days by size, nothing known last.
+    const collate = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true });
+    const keys = {
+      n: (i) => data.n[i],
+      s: (i) => data.S[data.s[i]],
+      c: (i) => data.c[i],
+      l: (i) => (data.l[i] === -1 ? null : data.l[i]),
+      p: (i) => word(data.P, data.p[i]),
+      g: (i) => (data.g[i] < 0 ? null : data.g[i]),
+      r: (i) => word(data.R, data.r[i]),
+      f: (i) => data.F[data.f[i]].length,
+    };
+    const compare = (a, b) => {
+      if (a === null || a === '') return b === null || b === '' ? 0 : 1;
+      if (b === null || b === '') return -1;
+      return typeof a === 'number' ? a - b : collate.compare(a, b);
+    };
+
+    const form = id('people-filters');
+    const box = { text: id('q'), state: id('q-state'), domain: id('q-domain'), role: id('q-role'), finding: id('q-finding') };
+    const fill = (select, entries) => { for (const [value, label] of entries) { const o = make('option', label); o.value = value; select.append(o); } };
+    const counts = (list, of) => {
+      const n = new Array(list.length).fill(0);
+      for (let i = 0; i < count; i++) if (of(i) >= 0) n[of(i)]++;
+      return list.map((label, at) => [at, label, n[at]]).sort((x, y) => y[2] - x[2] || collate.compare(x[1], y[1]));
+    };
+    fill(box.state, counts(data.S, (i) => data.s[i]).map(([at, label, n]) => [at, (label || 'not invited') + ' (' + n + ')']));
+    fill(box.domain, counts(data.D, (i) => data.d[i]).slice(0, 200).map(([at, label, n]) => [at, (label || 'unknown') + ' (' + n + ')']));
+    fill(box.role, counts(data.R, (i) => data.r[i]).filter(([, label]) => label).map(([at, label, n]) => [at, label + ' (' + n + ')']));
+    const codes = [...new Set(data.F.flat())].sort();
+    fill(box.finding, codes.map((c) => [c, c]));
+
+    let shown = [];
+    let page = 0;
+    let order = '';
+    let up = true;
+    const select = () => {
+      const want = box.text.value.trim().toLowerCase();
+      const sets = data.F.map((list) => !box.finding.value || list.includes(box.finding.value));
+      shown = [];
+      for (let i = 0; i < count; i++) {
+        if (!sets[data.f[i]]) continue;
+        if (box.state.value !== '' && data.s[i] !== +box.state.value) continue;
+        if (box.domain.value !== '' && data.d[i] !== +box.domain.value) continue;
+        if (box.role.value === '+' ? !(data.r[i] >= 0 && data.R[data.r[i]]) : box.role.value !== '' && data.r[i] !== +box.role.value) continue;
+        if (want && !search(i).includes(want)) continue;
+        shown.push(i);
+      }
+      if (order) {
+        const key = keys[order];
+        const values = new Map(shown.map((i) => [i, key(i)]));
+        const empty = (v) => v === null || v === '';
+        shown.sort((a, b) => {
+          const x = values.get(a);
+          const y = values.get(b);
+          const way = compare(x, y);
+          return (empty(x) || empty(y) ? way : up ? way : -way) || a - b;
+        });
+      }
+      page = 0;
+      paint();
+    };
+    const paint = () => {
+      const from = page * SIZE;
+      const part = shown.slice(from, from + SIZE);
+      body.replaceChildren(...part.map(draw));
+      const n = (x) => x.toLocaleString('en');
+      id('hit').textContent = shown.length === count ? n(count) + ' guests' : n(shown.length) + ' of ' + n(count) + ' guests match';
+      id('where').textContent = shown.length ? n(from + 1) + '–' + n(from + part.length) + ' of ' + n(shown.length) : 'nothing matches';
+      id('back').disabled = page === 0;
+      id('next').disabled = from + SIZE >= shown.length;
+    };
+
+    form.hidden = false;
+    form.addEventListener('submit', (e) => e.preventDefault());
+    let wait = 0;
+    box.text.addEventListener('input', () => { clearTimeout(wait); wait = setTimeout(select, 60); });
+    for (const pick of [box.state, box.domain, box.role, box.finding]) pick.addEventListener('change', select);
+    table.tHead.classList.add('sortable');
+    for (const th of all('th', table.tHead)) {
+      const b = make('button', th.textContent);
+      b.type = 'button';
+      th.replaceChildren(b);
+      b.addEventListener('click', () => {
+        up = order === th.dataset.key ? !up : true;
+        order = th.dataset.key;
+        for (const other of all('th', table.tHead)) other.removeAttribute('aria-sort');
+        th.setAttribute('aria-sort', up ? 'ascending' : 'descending');
+        select();
+      });
+    }
+    const turn = (by) => { page += by; paint(); table.closest('.scroll').scrollIntoView({ block: 'start' }); };
+    id('back').addEventListener('click', () => turn(-1));
+    id('next').addEventListener('click', () => turn(1));
+    id('pager').hidden = count <= SIZE;
+    if (id('more')) id('more').hidden = true;
+    const known = new Set(codes);
+    for (const a of all('.tolist')) {
+      if (!known.has(a.dataset.finding)) continue;
+      a.hidden = false;
+      a.addEventListener('click', (e) => {
+        e.preventDefault();
+        for (const pick of [box.state, box.domain, box.role]) pick.value = '';
+        box.text.value = '';
+        box.finding.value = a.dataset.finding;
+        select();
+        id('inventory').scrollIntoView();
+        box.finding.focus({ preventScroll: true });
+      });
+    }
+    select();
+  };
+  const people = id('people');
+  if (people && (people.dataset.packed !== 'gzip' || 'DecompressionStream' in window)) {
+    unpack(people).then(guests).catch(() => { if (id('more')) id('more').textContent = 'This browser cannot unpack the list; all guests are in guests.csv.'; });
+  }
+
+  addEventListener('hashchange', follow);
+  follow();
+})();

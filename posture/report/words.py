@@ -1,0 +1,283 @@
+"""What a report says in sentences: the verdict, the numbers, what to do first, what was not read.
+
+One place for all formats, so that page, Markdown and terminal tell the same story.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from posture.assess.score import MIN_COVERAGE, VALUES, WEIGHTS
+from posture.assess.types import Assessment, Finding, Score
+from posture.controls.registry import AREAS, Outcome
+from posture.report.dates import percent, plural
+from posture.settings import Severity
+from posture.snapshot.types import GapReason
+
+OUTCOMES: dict[Outcome, str] = {
+    Outcome.FAIL: "Fails",
+    Outcome.PARTIAL: "In part",
+    Outcome.ERROR: "Error",
+    Outcome.MANUAL: "Manual",
+    Outcome.NOT_ASSESSED: "Not assessed",
+    Outcome.PASS: "Holds",
+    Outcome.NOT_APPLICABLE: "Not applicable",
+}
+"""Each outcome in a word or two, most serious first."""
+
+COUNTED: dict[Outcome, str] = {
+    Outcome.FAIL: "fail",
+    Outcome.PARTIAL: "hold in part",
+    Outcome.ERROR: "ended in an error of posture",
+    Outcome.MANUAL: "need a manual look",
+    Outcome.NOT_ASSESSED: "not assessed",
+    Outcome.PASS: "hold",
+    Outcome.NOT_APPLICABLE: "do not apply",
+}
+"""Each outcome after a number."""
+
+REASONS: dict[GapReason, str] = {
+    GapReason.PERMISSION: "permission missing",
+    GapReason.LICENCE: "licence missing",
+    GapReason.SIGN_IN: "sign-in refused",
+    GapReason.THROTTLED: "Graph asked to wait for too long",
+    GapReason.NOT_FOUND: "not found",
+    GapReason.CLOUD: "not offered in this cloud",
+    GapReason.QUERY: "query refused",
+    GapReason.ANSWER: "answer not usable",
+    GapReason.INCOMPLETE: "list not complete",
+    GapReason.NETWORK: "no connection",
+    GapReason.SERVER: "Graph failed",
+    GapReason.DECLINED: "left out by choice",
+    GapReason.UNKNOWN_VALUE: "value not known",
+    GapReason.NOT_COLLECTED: "not read by this version",
+    GapReason.MANUAL: "Graph cannot tell",
+    GapReason.ERROR: "error of posture",
+}
+
+AGES = ("up to 30 days", "31 to 90 days", "91 to 180 days", "181 to 365 days", "over a year")
+"""How old an open invitation is, youngest first, as the evaluator counts them."""
+OLD_AGES = AGES[2:]
+
+# Order by risk removed for the effort it takes, among findings of one severity.
+_FIRST = (
+    "GUEST-INV-001", "GUEST-PER-001", "GUEST-AUT-001", "GUEST-PRV-001", "GUEST-PRV-002", "GUEST-PRV-003",
+    "GUEST-INV-006", "GUEST-INV-007", "GUEST-LIF-001", "GUEST-XTA-003", "GUEST-WRK-002", "GUEST-VIS-001",
+)  # fmt: skip
+_OPEN = (Outcome.FAIL, Outcome.PARTIAL)
+_EFFORT = {"setting": "one setting", "manual": "a look in the portal", "exposure": "a decision"}
+
+
+def ranked(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings most serious first; wholly accepted ones after the open ones of their outcome."""
+    outcomes = list(OUTCOMES)
+    areas = list(AREAS)
+
+    def place(finding: Finding) -> tuple[int, int, bool, int, int, str]:
+        code = finding.control.code
+        first = _FIRST.index(code) if code in _FIRST else len(_FIRST)
+        severity = finding.severity if finding.outcome in _OPEN else finding.control.fail
+        return (
+            outcomes.index(finding.outcome),
+            -severity.rank,
+            covered(finding),
+            first,
+            areas.index(finding.control.area),
+            code,
+        )
+
+    return sorted(findings, key=place)
+
+
+def covered(finding: Finding) -> bool:
+    """Whether an accepted risk covers the whole finding."""
+    return finding.accepted is not None and finding.accepted.covers == "all"
+
+
+def open_findings(assessment: Assessment) -> list[Finding]:
+    """Return what fails or holds in part and is not accepted, by severity first."""
+    found = [f for f in ranked(assessment.findings) if f.outcome in _OPEN and not covered(f)]
+    return sorted(found, key=lambda f: (-f.severity.rank, f.outcome is Outcome.PARTIAL))
+
+
+def sentence(words: str) -> str:
+    """Return words with a capital and a full stop."""
+    words = words.strip()
+    if not words:
+        return ""
+    head = words[:1].upper() + words[1:] if words.split()[0].isalpha() else words
+    return head if head[-1] in ".!?…" else head + "."
+
+
+def verdict(assessment: Assessment) -> str:
+    """Return the whole run in one sentence, made from the worst finding."""
+    found = open_findings(assessment)
+    counts = assessment.counts
+    unseen = counts["not-assessed"] + counts["error"] + counts["manual"]
+    assessed = counts["pass"] + counts["partial"] + counts["fail"]
+    if found:
+        return sentence(found[0].summary)
+    if not assessed:
+        return "Nothing could be assessed." if unseen else "There was nothing to assess."
+    accepted = sum(1 for f in assessment.findings if f.outcome in _OPEN)
+    if accepted:
+        return f"Everything open is an accepted risk: {plural(accepted, 'finding')}."
+    if unseen:
+        return f"Nothing that could be read fails; {plural(unseen, 'control')} could not be assessed."
+    return "Every control that applies holds."
+
+
+def lead(assessment: Assessment) -> str:
+    """Return two or three sentences under the verdict."""
+    counts = assessment.counts
+    said = [
+        f"{_number(counts['fail'])} of {plural(len(assessment.findings), 'control')} {'fails' if counts['fail'] == 1 else 'fail'}"
+    ]
+    if counts["partial"]:
+        said[0] += f" and {_number(counts['partial']).lower()} {'holds' if counts['partial'] == 1 else 'hold'} in part"
+    said[0] += "."
+    accepted = sum(1 for f in assessment.findings if f.outcome in _OPEN and covered(f))
+    if accepted:
+        said.append(f"{_number(accepted)} of them {'is' if accepted == 1 else 'are'} accepted.")
+    unseen = counts["not-assessed"] + counts["error"]
+    if unseen:
+        said.append(
+            f"{_number(unseen)} could not be assessed, and {'that is' if unseen == 1 else 'those are'} not counted as good."
+        )
+    pending = assessment.guests.pending
+    if pending:
+        old = sum(
+            n
+            for age, n in assessment.guests.pending_by_age.items()
+            if age not in ("up to 30 days", "31 to 90 days", "unknown")
+        )
+        tail = f", {old:,} of them for more than 90 days" if old else ""
+        said.append(f"{plural(pending, 'invitation waits', 'invitations wait')} unanswered{tail}.")
+    return " ".join(said)
+
+
+_SMALL = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+
+
+def _number(count: int) -> str:
+    return _SMALL[count] if count < len(_SMALL) else f"{count:,}"
+
+
+def score_head(score: Score) -> str:
+    """Return the score in a few words."""
+    return f"Score {round(score.value)} of 100" if score.value is not None else "No score"
+
+
+def score_rest(assessment: Assessment) -> str:
+    """Return what the score is worth: coverage, its ceiling in words, the other two numbers."""
+    score = assessment.score
+    covered_share = percent(score.coverage)
+    if score.value is None:
+        said = [f"{covered_share} of the weight could be assessed, and a number needs {percent(MIN_COVERAGE)}"]
+    else:
+        said = [f"with {covered_share} assessed"]
+        if score.cap is not None and score.raw is not None and score.raw > score.cap:
+            said.append(f"held at {score.cap} while {_capping(assessment)}")
+    if score.low is not None and score.low != score.value:
+        said.append(f"{round(score.low)} if all that was not assessed had failed")
+    if score.without_accepted is not None and score.without_accepted != score.value:
+        said.append(f"{round(score.without_accepted)} without the accepted risks")
+    return "; ".join(said)
+
+
+def _capping(assessment: Assessment) -> str:
+    worst = [f for f in ranked(assessment.findings) if f.outcome is Outcome.FAIL and f.control.scored]
+    severity = max((f.severity for f in worst), key=lambda s: s.rank)
+    codes = [f.control.code for f in worst if f.severity is severity]
+    if len(codes) == 1:
+        return f"{codes[0]} fails"
+    return f"{len(codes)} {severity.value} findings fail"
+
+
+def gains(assessment: Assessment) -> dict[str, float]:
+    """Return the points that closing each finding would add to the raw score, by code."""
+    scored = [f for f in assessment.findings if f.control.scored and f.outcome in VALUES]
+    total = sum(WEIGHTS[f.control.fail] for f in scored)
+    if not total:
+        return {}
+    return {
+        f.control.code: round(100 * WEIGHTS[f.control.fail] * (1 - VALUES[f.outcome]) / total, 1)
+        for f in scored
+        if VALUES[f.outcome] < 1
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do first: what it is, what it takes, gains and breaks."""
+
+    finding: Finding
+    effort: str
+    gain: str
+    do: str
+    breaks: str
+
+
+def start_here(assessment: Assessment, most: int = 3) -> list[Step]:
+    """Return the few things to do first."""
+    worth = gains(assessment)
+    steps = []
+    for finding in open_findings(assessment):
+        if finding.severity is Severity.INFO:
+            continue
+        points = worth.get(finding.control.code, 0.0)
+        steps.append(
+            Step(
+                finding,
+                effort(finding),
+                f"+{points:.1f} points" if points else "",
+                first_sentence(finding.control.fix),
+                first_sentence(finding.control.breaks),
+            )
+        )
+    return steps[:most]
+
+
+def effort(finding: Finding) -> str:
+    """Return what closing a finding takes, in two or three words."""
+    if finding.affected.count:
+        return plural(finding.affected.count, "object")
+    return _EFFORT.get(finding.control.kind, "")
+
+
+def first_sentence(words: str) -> str:
+    """Return the first sentence of a paragraph of ours."""
+    head, dot, _ = words.partition(". ")
+    return head + "." if dot else words
+
+
+def completeness(assessment: Assessment, rows: int | None, before: int | None, after: int | None) -> str:
+    """Return whether the guest list is whole, with the service's own counts where it gave them."""
+    if assessment.guests.total is None:
+        return "The guest list could not be read whole, so nothing about guests is assessed."
+    read = (
+        f"All {plural(assessment.guests.total, 'guest')} were read"
+        if assessment.guests.total != 1
+        else "The one guest was read"
+    )
+    if assessment.guests.total == 0:
+        read = "The tenant has no guests"
+    if before is None and after is None:
+        return f"{read}; the tenant gave no count of its own to compare."
+    if before == after == rows:
+        return f"{read}; the tenant’s own count agrees."
+    told = " and ".join(f"{n:,}" for n in dict.fromkeys(x for x in (before, after) if x is not None))
+    return f"{read}; the tenant’s own count said {told} while they were read."
+
+
+def unread(assessment: Assessment) -> str:
+    """Return what was not assessed and why, in one sentence; "" where all was."""
+    counts: dict[str, int] = {}
+    for finding in assessment.findings:
+        if finding.outcome in (Outcome.NOT_ASSESSED, Outcome.ERROR):
+            why = REASONS[finding.gap.reason] if finding.gap else "error of posture"
+            counts[why] = counts.get(why, 0) + 1
+    if not counts:
+        return ""
+    total = sum(counts.values())
+    parts = ", ".join(f"{why} ({n})" for why, n in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
+    return f"{plural(total, 'control was', 'controls were')} not assessed: {parts}."
