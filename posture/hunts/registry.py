@@ -16,7 +16,8 @@ from datetime import datetime
 from functools import cache
 
 from posture.assess.types import Lead
-from posture.hunts.people import IdSet, People
+from posture.hunts.leads import Found
+from posture.hunts.people import People
 from posture.hunts.results import Window
 from posture.settings import Severity, Thresholds
 
@@ -42,12 +43,11 @@ class Scene:
     sign_ins: Window | None = None
     privileged_groups: frozenset[str] | None = None
     entra_domains: frozenset[str] | None = None
-    late_redemptions: "tuple[int, tuple[dict[str, object], ...]]" = (0, ())
     keep: int = 20
 
-    def approved(self, ids: tuple[str, ...]) -> IdSet:
-        """Return a list of ids from the settings, to ask whether one is in it."""
-        return IdSet(ids)
+    def found(self) -> Found:
+        """Return an empty lead that keeps as many rows as this run keeps."""
+        return Found(self.keep)
 
 
 @dataclass(frozen=True, slots=True)
