@@ -37,14 +37,16 @@ class SignInError(PostureError):
 class UnknownValueError(PostureError):
     """A value is absent, of another type, or not one this version knows.
 
-    The evaluator turns it into *not assessed*, reason `unknown-value`; where
-    `licence` says what the tenant would need for there to be a value, reason
-    `licence`.
+    The evaluator turns it into *not assessed*, reason `unknown-value`. Where
+    `licence` says what the tenant would need for there to be a value, the
+    reason is `licence`; where the judgement hangs on a source that was not
+    read, `because` is its Gap and gives reason and remedy.
     """
 
-    def __init__(self, message: str, *, licence: str = "") -> None:
+    def __init__(self, message: str, *, licence: str = "", because: object = None) -> None:
         super().__init__(message)
         self.licence = licence
+        self.because = because
 
 
 class EvidenceError(PostureError):

@@ -267,8 +267,7 @@ def _judge(
         verdict = control.function(**call)
         held = _affected(control, verdict, call, acceptances, files)
     except UnknownValueError as unknown:
-        reason = GapReason.LICENCE if unknown.licence else GapReason.UNKNOWN_VALUE
-        return _unassessed(control, Gap(control.code, reason, str(unknown), licence=unknown.licence), observed)
+        return _unassessed(control, _why(control, unknown), observed)
     except EvidenceError:
         raise
     except Exception as bug:  # a bug in one control must not cost the others; the exit code does not forget
@@ -298,6 +297,13 @@ def _argument(name: str, snapshot: Snapshot, counted: _Counted) -> Any:
     if name in tallies():
         return _gap_of(snapshot, "guests")
     return _gap_of(snapshot, name) or snapshot.facts[name].value
+
+
+def _why(control: Control, unknown: UnknownValueError) -> Gap:
+    if isinstance(unknown.because, Gap):
+        return replace(unknown.because, name=control.code, detail=str(unknown))
+    reason = GapReason.LICENCE if unknown.licence else GapReason.UNKNOWN_VALUE
+    return Gap(control.code, reason, str(unknown), licence=unknown.licence)
 
 
 def _unassessed(control: Control, gap: Gap, observed: tuple[Observed, ...]) -> Finding:

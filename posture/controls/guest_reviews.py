@@ -31,8 +31,8 @@ from posture.snapshot.values import block, flag, items, moment, objects, present
 
 LICENCE = "Entra ID P2 or ID Governance"
 
-_GUESTS = re.compile(r"usertype\s+eq\s+'guest'", re.IGNORECASE)
-_NOT_GUESTS = re.compile(r"\bnot\s*\(*\s*(?:[\w.]+/)?usertype\s+eq\s+'guest'", re.IGNORECASE)
+_GUESTS = re.compile(r"\busertype\s+eq\s+(['\"])guest\1", re.IGNORECASE)
+_NOT_GUESTS = re.compile(r"\bnot\s*\(*\s*(?:[\w.]+/)?usertype\s+eq\s+(['\"])guest\1", re.IGNORECASE)
 _USER = re.compile(r"/users/([0-9a-f-]{36})(?![\w-])", re.IGNORECASE)
 _LIVE = {"notstarted", "initializing", "starting", "inprogress", "autoreviewing", "autoreviewed", "applying", "applied"}
 _OVER = {"completed", "completing", "stopped"}
@@ -184,7 +184,8 @@ def _lacks(
         if not isinstance(reviewing_guests, Gap):
             found += ["every reviewer is a guest"] if named <= reviewing_guests.ids else []
         elif not found:
-            raise UnknownValueError(f"whether the reviewers are guests is not known: {reviewing_guests.detail}")
+            detail = f"whether the reviewers are guests is not known: {reviewing_guests.detail}"
+            raise UnknownValueError(detail, because=reviewing_guests)
     return found
 
 
@@ -351,9 +352,8 @@ def _long_instance(review: Mapping[str, Any], thresholds: Thresholds) -> list[st
 def _unless_licensed(subscribed_skus: Rows | Gap) -> None:
     """Raise unless the tenant owns the feature: nobody fails for not having bought it."""
     if isinstance(subscribed_skus, Gap):
-        raise UnknownValueError(
-            f"no access review exists, and whether the tenant has {LICENCE} is not known: {subscribed_skus.detail}"
-        )
+        detail = f"no access review exists, and whether the tenant has {LICENCE} is not known: {subscribed_skus.detail}"
+        raise UnknownValueError(detail, because=subscribed_skus)
     had = licences(subscribed_skus)
     if had.p2 or had.governance:
         return

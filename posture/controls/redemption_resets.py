@@ -190,7 +190,8 @@ def resets_are_accounted_for(
         if t.changed:
             told = f"{number(t.changed, 'guest')} with another address than their name; resets were not looked for."
             return partial(told, observed=seen, notes=(f"The audit log was not read: {log}",))
-        raise UnknownValueError(f"resets could not be looked for: {log}")
+        gap = directory_audits if isinstance(directory_audits, Gap) else None
+        raise UnknownValueError(f"resets could not be looked for: {log}", because=gap)
     told = f"{number(t.resets, 'reset')} of redemption within {thresholds.lookback_days} days"
     if t.powerful:
         return failed(f"{told}, {t.powerful:,} of guests who hold a role, role group or objects.", observed=seen)

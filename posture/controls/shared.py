@@ -36,7 +36,7 @@ def unless_read(*sources: Rows | Gap) -> None:
     """Raise UnknownValueError where a source is missing for another reason than its licence."""
     for source in sources:
         if isinstance(source, Gap) and not unlicensed(source):
-            raise UnknownValueError(f"{source.name} was not read: {source.detail}")
+            raise UnknownValueError(f"{source.name} was not read: {source.detail}", because=source)
 
 
 def population(guests: Rows) -> int:

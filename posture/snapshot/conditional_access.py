@@ -571,7 +571,8 @@ def _asks_mfa(policy: GuestPolicy) -> str | None:
 def defaults_on(security_defaults: Mapping[str, Any] | Gap) -> bool:
     """Whether security defaults are on; raises UnknownValueError where that was not read."""
     if isinstance(security_defaults, Gap):
-        raise UnknownValueError(f"security defaults could not be read: {security_defaults.detail}")
+        detail = f"security defaults could not be read: {security_defaults.detail}"
+        raise UnknownValueError(detail, because=security_defaults)
     return flag(security_defaults, "isEnabled")
 
 
@@ -579,7 +580,7 @@ def without_policies(policies: Gap, security_defaults: Mapping[str, Any] | Gap) 
     """Return True where security defaults are on, which rules policies out; else raise what is missing."""
     if not isinstance(security_defaults, Gap) and flag(security_defaults, "isEnabled"):
         return True
-    raise UnknownValueError(f"Conditional Access could not be read: {policies.detail}", licence=policies.licence)
+    raise UnknownValueError(f"Conditional Access could not be read: {policies.detail}", because=policies)
 
 
 def _defaults_alone() -> GuestMfa:
