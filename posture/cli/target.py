@@ -132,6 +132,8 @@ async def opened(where: Target, *, on_event: Callable[[Any], None] | None = None
 
 
 async def _sample(where: Target) -> Session:
+    from uuid import NAMESPACE_URL, uuid5
+
     import httpx
 
     from posture.emulator.app import create_app
@@ -143,7 +145,13 @@ async def _sample(where: Target) -> Session:
     emulated = load_tenant(where.sample)
     clock = _fixed(emulated.clock)
     app = create_app(emulated, clock=clock)
-    reader = open_reader("http://127.0.0.1", None, transport=httpx.ASGITransport(app=app), clock=clock)
+    reader = open_reader(
+        "http://127.0.0.1",
+        None,
+        transport=httpx.ASGITransport(app=app),
+        clock=clock,
+        request_ids=lambda url: str(uuid5(NAMESPACE_URL, url)),
+    )
     granted = sorted(emulated.permissions) if emulated.permissions is not None else ["all"]
     account = {"kind": "emulated", "tenant_id": "", "permissions": granted}
     return Session(reader, clock, {"account": account, "target": where.label}, emulated.cloud, arm=reader)

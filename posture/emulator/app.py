@@ -88,17 +88,21 @@ class _Endpoint:
         call = await _call(request)
         state = request.app.state
         packed = state.compress and "gzip" in request.headers.get("accept-encoding", "")
-        key = f"{packed} {call.origin}{call.path}?{call.query} {call.eventual}"
-        reply = self._pages.get(key) if state.compress and call.method == "GET" else None
+        striking = self._graph.striking(call)
+        kept = state.compress and self._graph.cacheable(call, striking)
+        key = f"{packed} {call.eventual} {'authorization' in call.headers} {call.origin}{call.path}?{call.query}"
+        reply = self._pages.get(key) if kept else None
         if reply is None:
-            reply = self._graph.answer(call)
+            reply = self._graph.answer_struck(call, striking)
             body = reply.payload()
             if packed and len(body) >= _COMPRESS_FROM and "Content-Encoding" not in reply.headers:
                 body = zlib.compress(body, 1, 31)
                 reply.headers["Content-Encoding"] = "gzip"
             reply.body = body
-            if reply.keep and state.compress:
+            if reply.keep and kept:
                 self._pages.put(key, reply)
+        else:
+            self._graph.stamp(call, reply, striking)
         entry = _recorded(call, reply.status)
         state.requests.append(entry)
         if self._record is not None:

@@ -2,13 +2,15 @@
 
 import functools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
-from posture.emulator.endpoints import ARM_EXPORT, LISTINGS, TENANT_INFORMATION, Listing
+from posture.emulator.endpoints import ARM_EXPORT, LISTINGS, SINGLES, TENANT_INFORMATION, Listing
 from posture.emulator.generate import GeneratedRows, Population, initial_domain
+from posture.emulator.route import VERSIONS
 from posture.emulator.rows import ChainRows, DiskRows, MemoryRows, Rows, merged
 from posture.emulator.tenant import EmulatedTenant
 from posture.errors import EvidenceError
@@ -25,6 +27,9 @@ _SKUS = {
     "Governance": ("Entra_Identity_Governance", "e866a266-3cff-43a3-acca-0c90a7e00c8b"),
 }
 """Licence to service plan. https://learn.microsoft.com/entra/identity/users/licensing-service-plan-reference"""
+
+
+_BY_DOMAIN = replace(TENANT_INFORMATION, path="tenantRelationships/findTenantInformationByDomainName", key="id")
 
 
 class Missing(Exception):  # noqa: N818 - it says what the folder lacks, not that something went wrong
@@ -44,6 +49,39 @@ class Dataset:
             organization = self._read_rows("v1.0", LISTINGS["organization"])
             first = organization.row(0) if organization is not None and len(organization) else None
             self.people = Population(tenant.generate, tenant.clock, initial_domain(first))
+
+    def check(self) -> None:
+        """Read a sample's files now, so that a damaged or misplaced one stops the start and not a request.
+
+        Raises EvidenceError naming the file.
+        """
+        root = self.tenant.folder.root
+        for file in sorted(root.rglob("*")):
+            name = file.relative_to(root).as_posix()
+            version, _, rest = name.partition("/")
+            if version not in (*VERSIONS, "arm") or not file.is_file():
+                continue
+            if name.endswith((".ndjson", ".ndjson.gz")):
+                listing = _listing_of(version, rest.removesuffix(".gz").removesuffix(".ndjson"))
+                if listing is None:
+                    raise EvidenceError(f"{root.name}/{name}: no list of Graph that is known here")
+                self._rows_of(version, listing)
+            elif name.endswith(".json"):
+                single = SINGLES.get(rest.removesuffix(".json").lower())
+                if single is not None:
+                    self.single(version, single.path)
+                elif not rest.endswith("/%24count.json"):
+                    raise EvidenceError(f"{root.name}/{name}: no single answer of Graph that is known here")
+
+    def _rows_of(self, version: str, listing: Listing) -> None:
+        if listing in (TENANT_INFORMATION, _BY_DOMAIN):
+            for file in self._files(version, listing.path).values():
+                for _ in FileRows(self.tenant.folder.root, file, ordered=False):
+                    pass
+        elif version == "arm":
+            self.log_export()
+        else:
+            self.rows(version, listing)
 
     def rows(self, version: str, listing: Listing) -> Rows:
         """Return a list; raise Missing where recorded evidence does not hold it."""
@@ -127,9 +165,8 @@ class Dataset:
 
     def count_recorded(self, version: str, path: str) -> int | None:
         """Return the number evidence keeps for `<path>/$count`; None where it keeps none."""
-        found = self.single(version, f"{path}.count") if self.recorded else None
-        value = found.get("value") if found else None
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        body = self.tenant.folder.single(version, f"{path}/$count") if self.recorded else None
+        return int(body) if body is not None and body.strip().isdigit() else None
 
     def single(self, version: str, path: str) -> Object | None:
         """Return a single object; None where the folder holds none."""
@@ -302,16 +339,27 @@ class Dataset:
         Raises Missing where recorded evidence does not tell.
         """
         held = row.get(nav)
-        if isinstance(held, list) and any(isinstance(item, dict) for item in held):
-            return self.resolve(held)
         if isinstance(held, dict):
             return held
-        if self.recorded and nav not in row and not self._recorded_nav(listing, nav):
-            raise Missing(f"{listing.path}/{nav}")
+        if self.recorded:
+            return self._recorded_nav(listing, row, nav)
+        if isinstance(held, list) and any(isinstance(item, dict) for item in held):
+            return self.resolve(held)
         return self._follow(listing, row, nav)
 
-    def _recorded_nav(self, listing: Listing, nav: str) -> bool:
-        return nav in self._files("v1.0", listing.path) or not listing.navs[nav.lower()].many
+    def _recorded_nav(self, listing: Listing, row: Object, nav: str) -> list[Object] | None:
+        """Return a relationship as recorded; what a row does not tell is missing, never empty."""
+        name = "members" if nav == "transitiveMembers" else nav
+        if name in row:
+            return self.resolve(row[name]) if listing.navs[nav.lower()].many else None
+        if listing.path == "directoryRoles" or not listing.navs[nav.lower()].many:
+            found = self._follow(listing, row, nav)
+            return found if isinstance(found, list) else None
+        raise Missing(f"{listing.path}/{nav}")
+
+    def tells(self, listing: Listing, nav: str) -> bool:
+        """Tell whether a relationship of a list is known for at least some rows."""
+        return not self.recorded or not listing.navs[nav.lower()].many or nav in self._files("v1.0", listing.path)
 
     def _follow(self, listing: Listing, row: Object, nav: str) -> list[Object] | Object | None:
         key = str(row.get(listing.key, ""))
@@ -383,6 +431,20 @@ class Dataset:
     def log_export(self) -> Rows:
         """Return the diagnostic settings of Azure Resource Manager."""
         return self._read_rows("arm", ARM_EXPORT) or MemoryRows([])
+
+
+def _listing_of(version: str, stem: str) -> Listing | None:
+    """Return the list a file belongs to, its label put aside; None where there is none."""
+    known = {listing.path: listing for listing in (*LISTINGS.values(), TENANT_INFORMATION, _BY_DOMAIN)}
+    if version == "arm":
+        known = {ARM_EXPORT.path: ARM_EXPORT}
+    while stem:
+        if stem in known:
+            return known[stem]
+        stem, dot, _ = stem.rpartition(".")
+        if not dot:
+            return None
+    return None
 
 
 def typed(kind: str, row: Object) -> Object:

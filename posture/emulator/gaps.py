@@ -16,7 +16,7 @@ _SIDE_LISTS = {
     "guest_app_roles": "appRoleAssignments",
     "external_members": "externalMembers",
     "group_owners": "owners",
-    "privileged_group_members": "members",
+    "privileged_group_members": "transitiveMembers",
     "group_setting_overrides": "settings",
     "client_app_assignments": "appRoleAssignedTo",
     "owned_app_permissions": "appRoleAssignments",
@@ -54,11 +54,16 @@ def _gaps(entries: list[Any]) -> Iterator[RecordedGap]:
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("endpoint"), str):
             continue
-        parts = [p for p in re.sub(r"^[A-Z]+ ", "", entry["endpoint"]).partition("?")[0].split("/") if p]
+        parts = [p for p in _place(entry["endpoint"]).split("/") if p]
         version = parts.pop(0) if parts and parts[0] in ("v1.0", "beta") else "v1.0"
         path, label = _split(parts)
         label = _SIDE_LISTS.get(str(entry.get("fact")), label)
         yield RecordedGap(version, path.lower(), label, str(entry.get("reason")), str(entry.get("permission") or ""))
+
+
+def _place(endpoint: str) -> str:
+    """Return version and path of a manifest's endpoint, without method, query and remarks."""
+    return re.split(r"[? (]", re.sub(r"^[A-Z]+ ", "", endpoint), maxsplit=1)[0]
 
 
 def _split(parts: list[str]) -> tuple[str, str]:
@@ -67,7 +72,7 @@ def _split(parts: list[str]) -> tuple[str, str]:
         if part.startswith("{") or part == "$count":
             rest = [p for p in parts[i:] if not p.startswith("{")]
             return "/".join(parts[:i]), rest[0] if rest else ""
-    return re.sub(r"\(.*", "", "/".join(parts)), ""
+    return "/".join(parts), ""
 
 
 def refusal_of(gap: RecordedGap, family: str, licence: str) -> answers.Refusal | bytes | None:

@@ -7,6 +7,7 @@ of `createdDateTime`: a filter on it is a range of numbers.
 """
 
 import hashlib
+import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,6 +105,15 @@ _REGISTRATION = {
 }
 
 Values = dict[str, Any]
+_CHOICES = struct.Struct(">8H")
+"""The first sixteen bytes of a guest's own, as eight choices of 16 bits."""
+_MINUTES = [f"T{m // 60:02d}:{m % 60:02d}:" for m in range(1440)]
+_SECONDS = [f"{s:02d}" for s in range(60)]
+
+
+@lru_cache(maxsize=8192)
+def _day(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
 class Population:
@@ -178,7 +188,7 @@ class Population:
 
     @staticmethod
     def _text(seconds: int) -> str:
-        return (_EPOCH + timedelta(seconds=seconds)).isoformat()
+        return _day(seconds // 86400) + _MINUTES[seconds % 86400 // 60] + _SECONDS[seconds % 60]
 
     def created(self, number: int) -> int:
         """Return when a guest was created, in seconds since 1970; grows with the number."""
@@ -201,7 +211,8 @@ class Population:
     def id_of(self, number: int) -> str:
         """Return a guest's id."""
         _, text = self._block(number // _BLOCK)
-        return self._id(text[number % _BLOCK * 2 * _BYTES :], number)
+        at = number % _BLOCK * 2 * _BYTES
+        return self._id(text[at : at + 24], number)
 
     def _id(self, h: str, number: int) -> str:
         tail = (number * _ODD + self._shift) & 0xFFFFFFFF
@@ -220,17 +231,17 @@ class Population:
         """Return everything a guest's texts are made of."""
         raw, text = self._block(number // _BLOCK)
         at = number % _BLOCK * _BYTES
-        b = raw[at : at + _BYTES]
-        made = _pairs(b)
+        made = _CHOICES.unpack_from(raw, at)
+        looks = raw[at + 30]
         limits = self._limits
         created = self._start + number * self._span // self.make.guests
         pending = made[0] < limits["pending"]
         if made[1] < limits["consumer"]:
-            domain, issuer = _CONSUMER[b[31] % 3]
+            domain, issuer = _CONSUMER[raw[at + 31] % 3]
         else:
             share = (made[2] / 65536) ** 2
             domain, issuer = f"partner{int(share * self.make.domains) + 1:04d}.example", "ExternalAzureAD"
-        first, last = _FIRST[b[30] & 15], _LAST[b[30] >> 4]
+        first, last = _FIRST[looks & 15], _LAST[looks >> 4]
         return {
             "id": self._id(text[2 * at : 2 * at + 24], number),
             "first": first,
@@ -251,7 +262,7 @@ class Population:
         """Return a guest's last sign-in as text; None where there is none on record."""
         raw, _ = self._block(number // _BLOCK)
         at = number % _BLOCK * _BYTES
-        made = _pairs(raw[at : at + _BYTES])
+        made = _CHOICES.unpack_from(raw, at)
         if made[0] < self._limits["pending"] or made[6] < self._limits["never_signed_in"]:
             return None
         stale = made[7] < self._limits["stale"]
@@ -286,20 +297,6 @@ class Population:
     def group_number(self, key: str) -> int | None:
         """Return the number of the made-up group with an id."""
         return self._group_numbers.get(key.lower())
-
-
-def _pairs(b: bytes) -> tuple[int, ...]:
-    """Return eight numbers of 16 bits, bytes 0 to 15 of a guest's own."""
-    return (
-        b[0] << 8 | b[1],
-        b[2] << 8 | b[3],
-        b[4] << 8 | b[5],
-        b[6] << 8 | b[7],
-        b[8] << 8 | b[9],
-        b[10] << 8 | b[11],
-        b[12] << 8 | b[13],
-        b[14] << 8 | b[15],
-    )
 
 
 class GeneratedRows:

@@ -81,6 +81,8 @@ class Graph:
         monotonic: Callable[[], float],
     ) -> None:
         self.tenant, self.data = tenant, Dataset(tenant)
+        if not self.data.recorded:
+            self.data.check()
         self._clock, self._writes = clock, allow_writes
         self._granted = Granted(tenant.permissions)
         self._plan = faults.Plan([*tenant.faults, *_quirk_faults(tenant), *plan])
@@ -91,12 +93,21 @@ class Graph:
 
     def answer(self, call: Call) -> Reply:
         """Answer a call."""
-        segments = segments_of(call.path)
-        name = "/".join(segments)
-        striking = self._plan.striking(call.method, name, _decoded(call.query))
-        reply = self._struck(call, striking) or self._answer(call, segments, striking)
-        self._stamp(call, reply, striking)
+        return self.answer_struck(call, self.striking(call))
+
+    def striking(self, call: Call) -> tuple[faults.Fault, ...]:
+        """Return the faults that strike a call, and count it among the plan's occurrences."""
+        return self._plan.striking(call.method, "/".join(segments_of(call.path)), _decoded(call.query))
+
+    def answer_struck(self, call: Call, striking: Sequence[faults.Fault]) -> Reply:
+        """Answer a call under the faults that strike it."""
+        reply = self._struck(call, striking) or self._answer(call, segments_of(call.path), striking)
+        self.stamp(call, reply, striking)
         return reply
+
+    def cacheable(self, call: Call, striking: Sequence[faults.Fault]) -> bool:
+        """Tell whether an earlier answer to the same address may stand in."""
+        return call.method == "GET" and not self.tenant.quirks.limits and all(f.only_pace for f in striking)
 
     # Faults around the answer.
 
@@ -115,7 +126,8 @@ class Graph:
             return self._refused(call, faults.refusal_of(fault, self._clock()))
         return None
 
-    def _stamp(self, call: Call, reply: Reply, striking: Sequence[faults.Fault]) -> None:
+    def stamp(self, call: Call, reply: Reply, striking: Sequence[faults.Fault]) -> None:
+        """Put on what every answer carries, and the pace of the faults."""
         now = self._clock()
         for fault in striking:
             match fault.kind:
@@ -392,7 +404,7 @@ class Graph:
         size = page_size(query, listing)
         if self.tenant.quirks.page_size and listing.page is not None:
             size = min(size or self.tenant.quirks.page_size, self.tenant.quirks.page_size)
-        offset = read_token(self.tenant.name, path, query) or query.skip
+        offset = read_token(path, query) or query.skip
         emptied = "$emptied" in _decoded(call.query)
         numbers = self._pick(target, listing, rows, query, path, keep=nav is None)
         page: dict[str, Any] = {"@odata.context": f"{call.origin}/{target.version}/$metadata#{path}"}
@@ -404,10 +416,10 @@ class Graph:
             stop = offset
             page["@odata.nextLink"] = _this(call) + ("&" if call.query else "?") + "$emptied=1"
         elif stop < len(numbers):
-            token = make_token(stop, self.tenant.name, path, query)
+            token = make_token(stop, path, query)
             page["@odata.nextLink"] = next_link(call.origin, target.version, path, query, token)
         chunk = numbers[offset:stop]
-        quick = None if striking else self._quick(listing, rows, chunk, query, path)
+        quick = None if not all(f.only_pace for f in striking) else self._quick(listing, rows, chunk, query, path)
         if quick is not None:
             return Reply(200, orjson.dumps(page)[:-1] + b',"value":[' + quick + b"]}", keep=True)
         shape = shaper(self.data, self._granted, listing, query, path)

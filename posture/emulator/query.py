@@ -197,10 +197,10 @@ def page_size(query: Query, listing: Listing) -> int | None:
     return min(query.top, most)
 
 
-def make_token(offset: int, secret: str, path: str, query: Query) -> str:
+def make_token(offset: int, path: str, query: Query) -> str:
     """Return the opaque token of a page that starts at an offset of this very query."""
     place = struct.pack(">Q", offset)
-    seal = _seal(place, secret, path, query)
+    seal = _seal(place, path, query)
     return (
         base64.urlsafe_b64encode(b"EMU1" + bytes(a ^ b for a, b in zip(place, seal, strict=False)) + seal)
         .decode()
@@ -208,7 +208,7 @@ def make_token(offset: int, secret: str, path: str, query: Query) -> str:
     )
 
 
-def read_token(secret: str, path: str, query: Query) -> int:
+def read_token(path: str, query: Query) -> int:
     """Return the offset of a token; raise Refusal where it is not one of this query."""
     if not query.token:
         return 0
@@ -221,13 +221,13 @@ def read_token(secret: str, path: str, query: Query) -> int:
         raise wrong
     seal = data[12:]
     place = bytes(a ^ b for a, b in zip(data[4:12], seal, strict=False))
-    if seal != _seal(place, secret, path, query):
+    if seal != _seal(place, path, query):
         raise wrong
     return int(struct.unpack(">Q", place)[0])
 
 
-def _seal(place: bytes, secret: str, path: str, query: Query) -> bytes:
-    text = "\x00".join([secret, path.lower(), *(f"{k}={v}" for k, v in sorted(query.raw.items()))])
+def _seal(place: bytes, path: str, query: Query) -> bytes:
+    text = "\x00".join([path.lower(), *(f"{k}={v}" for k, v in sorted(query.raw.items()))])
     return hashlib.blake2b(place + text.encode(), digest_size=8).digest()
 
 

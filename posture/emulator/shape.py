@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from posture.emulator.data import Dataset
+from posture.emulator.data import Dataset, Missing
 from posture.emulator.endpoints import ABSENT_PROPERTIES, LISTINGS, Listing
 from posture.emulator.generate import EXPAND_CAP
 from posture.emulator.odata import Expand
@@ -40,7 +40,12 @@ def shaper(data: Dataset, granted: Granted, listing: Listing, query: Query, path
             shown = touch(quirks, path, shown, query.names)
         for expand in query.expand:
             nav = listing.navs[expand.name.lower()]
-            related = data.related(listing, row, nav.name)
+            try:
+                related = data.related(listing, row, nav.name)
+            except Missing:
+                if not data.tells(listing, nav.name):
+                    raise
+                continue
             if isinstance(related, list):
                 related = related[:EXPAND_CAP] if listing.directory else related
                 shown[nav.name] = [show_object(data, granted, o, expand) for o in related]
