@@ -18,10 +18,11 @@ from posture.controls.remedies import DELETE_GUEST
 from posture.controls.shared import NO_GUESTS, ids, number
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
-from posture.snapshot.access import ACCESS_LISTS, can_use, unread
+from posture.snapshot.access import ACCESS_LISTS, can_use, not_known
 from posture.snapshot.derive import DomainList, invitation_domain_mode
 from posture.snapshot.domains import ConsumerDomains, plain_domain
 from posture.snapshot.guests import Guest, is_internal
+from posture.snapshot.types import Gap, Rows
 
 
 @tally("consumer_guests", control="GUEST-LIF-007", optional=tuple(ACCESS_LISTS))
@@ -36,7 +37,6 @@ class ConsumerGuests(Tally):
         super().__init__(context)
         self._consumer = ConsumerDomains(context.thresholds)
         self._excepted = ids(context.thresholds.excepted_guest_ids)
-        self.missing = unread(context.facts)
         self.enabled = self.consumers = self.holding = self.unclear = self.placeless = self.excepted = 0
 
     def add(self, guest: Guest) -> None:
@@ -76,7 +76,13 @@ class ConsumerGuests(Tally):
     parameters=("consumer_domains", "consumer_domain_stems", "consumer_max_pct", "excepted_guest_ids"),
     unverified=("that the list of consumer domains is complete; it is ours",),
 )
-def guests_have_an_employer(consumer_guests: ConsumerGuests, thresholds: Thresholds) -> Verdict:
+def guests_have_an_employer(
+    consumer_guests: ConsumerGuests,
+    guest_memberships: Rows | Gap,
+    guest_owned_objects: Rows | Gap,
+    guest_app_roles: Rows | Gap,
+    thresholds: Thresholds,
+) -> Verdict:
     """Guests do not come from consumer mail domains.
 
     Holds when no enabled guest but those in `excepted_guest_ids` has an address
@@ -124,8 +130,12 @@ def guests_have_an_employer(consumer_guests: ConsumerGuests, thresholds: Thresho
     if t.consumers <= allowed:
         return partial(f"{told}, within the tolerance.", observed=seen)
     if t.holding + t.unclear > allowed:
-        what = f" ({t.missing} not read)" if t.missing else ""
-        raise UnknownValueError(f"{told}, and what {t.unclear:,} of them hold is not known{what}")
+        raise not_known(
+            f"{told}, and what {t.unclear:,} of them hold is not known",
+            guest_memberships,
+            guest_owned_objects,
+            guest_app_roles,
+        )
     return partial(f"{told}; they hold nothing." if not t.holding else f"{told}; few hold anything.", observed=seen)
 
 
@@ -152,7 +162,6 @@ class OutsideGuests(Tally):
         self._judges = mode.kind in (DomainList.ALLOW, DomainList.BLOCK)
         self._listed = {plain_domain(d) for d in mode.domains}
         self._own = _own_domains(context.facts)
-        self.missing = unread(context.facts)
         self.holding = self.bare = self.unclear = self.disabled = self.placeless = self.related = 0
 
     def add(self, guest: Guest) -> None:
@@ -226,7 +235,12 @@ def _own_domains(facts: Mapping[str, Any]) -> set[str]:
     },
     unverified=("whether a listed domain also means its subdomains; such guests are not judged",),
 )
-def guests_fit_the_domain_list(outside_guests: OutsideGuests) -> Verdict:
+def guests_fit_the_domain_list(
+    outside_guests: OutsideGuests,
+    guest_memberships: Rows | Gap,
+    guest_owned_objects: Rows | Gap,
+    guest_app_roles: Rows | Gap,
+) -> Verdict:
     """No accepted guest is outside the current domain policy.
 
     Holds when no guest who accepted has a domain that the list in force
@@ -274,8 +288,12 @@ def guests_fit_the_domain_list(outside_guests: OutsideGuests) -> Verdict:
             "a listed one"
         )
     if t.unclear:
-        what = f" ({t.missing} not read)" if t.missing else ""
-        raise UnknownValueError(f"{told}, and what {t.unclear:,} of them hold is not known{what}")
+        raise not_known(
+            f"{told}, and what {t.unclear:,} of them hold is not known",
+            guest_memberships,
+            guest_owned_objects,
+            guest_app_roles,
+        )
     if outside:
         return partial(f"{told}; all are switched off or hold nothing.", observed=seen)
     return passed(f"Every accepted guest fits the {t.kind.value} list.", observed=seen)

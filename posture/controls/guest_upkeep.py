@@ -22,7 +22,7 @@ from posture.controls.remedies import DELETE_GUEST
 from posture.controls.shared import NO_GUESTS, number
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
-from posture.snapshot.access import ACCESS_LISTS, holds_access, unread
+from posture.snapshot.access import ACCESS_LISTS, holds_access, not_known
 from posture.snapshot.audits import DISABLED, targets_since
 from posture.snapshot.guests import Guest
 from posture.snapshot.power import EXPAND_LIMIT
@@ -39,8 +39,7 @@ class DisabledGuests(Tally):
 
     `recent` were switched off within the limit, so far as the audit log tells;
     of the others `holding` hold access, `bare` hold none, `unclear` do not
-    tell. `unknown` do not say whether they are switched off. `missing` names
-    the access lists that were not read.
+    tell. `unknown` do not say whether they are switched off.
     """
 
     def __init__(self, context: TallyContext) -> None:
@@ -48,7 +47,6 @@ class DisabledGuests(Tally):
         audits = context.facts.get("directory_audits")
         since = context.taken_at - timedelta(days=context.thresholds.disabled_days)
         self._recent = targets_since(audits, DISABLED, since) if audits is not None else frozenset[str]()
-        self.missing = unread(context.facts)
         self.disabled = self.recent = self.holding = self.bare = self.unclear = self.unknown = 0
 
     def add(self, guest: Guest) -> None:
@@ -86,7 +84,12 @@ class DisabledGuests(Tally):
     unverified=("which legal holds keep a guest's content when the account is deleted",),
 )
 def disabled_guests_are_deleted(
-    disabled_guests: DisabledGuests, directory_audits: Rows | Gap, thresholds: Thresholds
+    disabled_guests: DisabledGuests,
+    directory_audits: Rows | Gap,
+    guest_memberships: Rows | Gap,
+    guest_owned_objects: Rows | Gap,
+    guest_app_roles: Rows | Gap,
+    thresholds: Thresholds,
 ) -> Verdict:
     """Disabled guests are deleted, not stored.
 
@@ -129,8 +132,8 @@ def disabled_guests_are_deleted(
     if t.unknown:
         raise UnknownValueError(f"accountEnabled of {number(t.unknown, 'guest')} is neither true nor false")
     if t.unclear:
-        what = f" ({t.missing} not read)" if t.missing else ""
-        raise UnknownValueError(f"{number(t.unclear, 'guest')} switched off, and what they hold is not known{what}")
+        told = f"{number(t.unclear, 'guest')} switched off, and what they hold is not known"
+        raise not_known(told, guest_memberships, guest_owned_objects, guest_app_roles)
     if stored:
         return partial(f"{number(stored, 'guest')} switched off and kept; none holds anything.", observed=seen)
     return passed(

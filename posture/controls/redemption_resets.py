@@ -20,6 +20,7 @@ from posture.controls.remedies import BLOCK_GUEST
 from posture.controls.shared import NO_GUESTS, ids, number
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
+from posture.snapshot.access import not_known
 from posture.snapshot.audits import RESET, events
 from posture.snapshot.guests import Guest
 from posture.snapshot.power import expanded, kind_of
@@ -151,7 +152,12 @@ def _assignable(groups: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     unverified=("that the user principal name keeps the old address in every case of a reset",),
 )
 def resets_are_accounted_for(
-    redemption_resets: RedemptionResets, directory_audits: Rows | Gap, thresholds: Thresholds
+    redemption_resets: RedemptionResets,
+    directory_audits: Rows | Gap,
+    guest_memberships: Rows | Gap,
+    guest_owned_objects: Rows | Gap,
+    groups: Rows | Gap,
+    thresholds: Thresholds,
 ) -> Verdict:
     """Redemption resets and re-sent invitations are accounted for.
 
@@ -198,7 +204,8 @@ def resets_are_accounted_for(
     if thresholds.approved_reset_actors and t.foreign:
         return failed(f"{told}, {t.foreign:,} of them not by an approved actor.", observed=seen)
     if t.unclear:
-        raise UnknownValueError(f"{told}, and whether {number(t.unclear, 'guest')} hold power is not known")
+        told = f"{told}, and whether {number(t.unclear, 'guest')} hold power is not known"
+        raise not_known(told, guest_memberships, guest_owned_objects, groups)
     if t.unknown:
         raise UnknownValueError(f"the address or name of {number(t.unknown, 'guest')} does not tell")
     if t.foreign or t.changed:

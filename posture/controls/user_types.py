@@ -18,6 +18,7 @@ from posture.controls.registry import (
 from posture.controls.shared import ids, number
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
+from posture.snapshot.access import not_known
 from posture.snapshot.guests import Guest, home_domain, is_internal, last_attempt
 from posture.snapshot.power import person
 from posture.snapshot.types import Gap, Rows
@@ -129,6 +130,7 @@ def user_types_are_true(
     external_members: Rows,
     guest_domain_tenants: Rows | Gap,
     partner_tenants: Rows | Gap,
+    guest_sign_in_activity: Rows | Gap,
     thresholds: Thresholds,
 ) -> Verdict:
     """User type and authentication source agree.
@@ -179,11 +181,13 @@ def user_types_are_true(
     if counts["other"] or t.active:
         return failed(f"{told} who sign in.", observed=seen, affected=affected)
     if counts[""]:
-        raise UnknownValueError(f"the home tenant of {number(counts[''], 'member')} from outside could not be told")
+        told = f"the home tenant of {number(counts[''], 'member')} from outside could not be told"
+        raise not_known(told, guest_domain_tenants)
     if t.unknown:
         raise UnknownValueError(f"where the credentials of {number(t.unknown, 'guest')} live could not be told")
     if t.unclear:
-        raise UnknownValueError(f"whether {number(t.unclear, 'guest')} with credentials here sign in is not known")
+        told = f"whether {number(t.unclear, 'guest')} with credentials here sign in is not known"
+        raise not_known(told, guest_sign_in_activity)
     if counts["approved"] or inside:
         told = f"{counts['approved']:,} members from approved partners, {inside:,} guests with credentials here, idle."
         return partial(told, observed=seen, affected=affected)

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from posture.errors import UnknownValueError
 from posture.snapshot.guests import Guest
+from posture.snapshot.types import Gap, Rows
 
 ACCESS_LISTS: Mapping[str, tuple[str, ...]] = {
     "guest_memberships": ("transitiveMemberOf", "memberOf"),
@@ -10,12 +12,6 @@ ACCESS_LISTS: Mapping[str, tuple[str, ...]] = {
     "guest_app_roles": ("appRoleAssignments",),
 }
 """The side lists that tell, with the property of each; who is in no group directly is in none at all."""
-
-_WORDS = {
-    "guest_memberships": "group memberships",
-    "guest_owned_objects": "owned objects",
-    "guest_app_roles": "app assignments",
-}
 
 
 def holds_access(guest: Guest) -> bool | None:
@@ -51,6 +47,7 @@ def can_use(guest: Guest) -> bool | None:
     return None if access and guest.enabled is None else access
 
 
-def unread(read: Mapping[str, object]) -> str:
-    """Return the access lists not among those read, in words; "" where all were read."""
-    return ", ".join(words for name, words in _WORDS.items() if name not in read)
+def not_known(told: str, *lists: Rows | Gap) -> UnknownValueError:
+    """Return the refusal to judge where access is not known, naming the first of the lists that was not read."""
+    gap = next((g for g in lists if isinstance(g, Gap)), None)
+    return UnknownValueError(f"{told} ({gap.name} was not read: {gap.detail})" if gap else told, because=gap)
