@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posture.cli.config import Config, Value
-from posture.errors import SettingsError
+from posture.errors import EvidenceError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -142,7 +142,10 @@ async def _sample(where: Target) -> Session:
 
     if where.sample is None:
         raise SettingsError("no sample named")
-    emulated = load_tenant(where.sample)
+    try:
+        emulated = load_tenant(where.sample)
+    except EvidenceError as error:
+        raise SettingsError(f"--sample: {error}") from None  # known before any call
     clock = _fixed(emulated.clock)
     app = create_app(emulated, clock=clock)
     reader = open_reader(

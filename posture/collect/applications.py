@@ -2,18 +2,11 @@
 
 from posture.collect.registry import gatherer
 from posture.collect.source import PAGE, Source, related
+from posture.snapshot.derive import CLIENT_APPS
 from posture.snapshot.types import Rows
 
 _ROLES = ("Global Reader", "Directory Readers")
 _OWNERS = "owners($select=id,displayName,userPrincipalName,userType)"
-CLIENTS = (
-    "1b730954-1685-4b74-9bfd-dac224a7b894",
-    "1950a258-227b-4e31-a9cf-717495945fc2",
-    "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
-    "14d82eec-204b-4c2f-b7e8-296a70dab67e",
-    "de8bc8b5-d9f9-48b1-a8ad-b748da725064",
-)
-"""Azure AD PowerShell, Azure PowerShell, Azure CLI, Graph Command Line Tools, Graph Explorer."""
 
 
 @gatherer(
@@ -58,7 +51,7 @@ async def service_principals(graph: Source) -> Rows:
 )
 async def client_app_assignments(graph: Source, service_principals: Rows) -> Rows:
     """Read who is assigned to the command-line and explorer clients."""
-    ids = sorted(s["id"] for s in service_principals if s.get("appId") in CLIENTS and isinstance(s.get("id"), str))
+    ids = sorted(s["id"] for s in service_principals if s.get("appId") in CLIENT_APPS and isinstance(s.get("id"), str))
     rows = related(graph, ids, f"/servicePrincipals/{{}}/appRoleAssignedTo?$top={PAGE}", "appRoleAssignedTo")
     return await graph.collected(rows, "/servicePrincipals", label="appRoleAssignedTo")
 

@@ -51,6 +51,13 @@ _REASONS: tuple[tuple[type[GraphError], GapReason], ...] = (
 )
 
 
+_HOPELESS = frozenset({GapReason.NETWORK, GapReason.SIGN_IN})
+
+
+class NothingReadError(GraphError):
+    """Not one source could be read, so there is nothing to judge."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to read and how.
@@ -79,8 +86,8 @@ async def collect(graph: "GraphReader", plan: Plan) -> Snapshot:
     """Read everything the plan wants, write the evidence folder and return it as a snapshot.
 
     A journal left in the folder by a killed run is taken up. Raises
-    OutputError where the folder cannot be written; a source that fails is a
-    gap, never an error.
+    OutputError where the folder cannot be written and NothingReadError where not
+    one source can be read; a single source that fails is a gap, never an error.
     """
     journal = Journal(plan.journal_root or plan.root.parent)
     started = journal.load("run")
@@ -121,10 +128,34 @@ class _Run:
         self._ready = {name: asyncio.Event() for name in self._chosen}
 
     async def all(self) -> None:
-        """Read all chosen sources; those that wait for others start when these are done."""
-        async with asyncio.TaskGroup() as group:
-            for g in self._chosen.values():
-                group.create_task(self._one(g))
+        """Read all chosen sources; those that wait for others start when these are done.
+
+        The organization goes first: where nobody answers or the token is
+        refused, nothing else is worth asking. Raises GraphError then, and where
+        not one source could be read.
+        """
+        first = self._chosen.get("organization")
+        if first is not None:
+            await self._one(first)
+            self._stop_if(_HOPELESS)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for g in self._chosen.values():
+                    if g is not first:
+                        group.create_task(self._one(g))
+        except ExceptionGroup as failures:
+            # What stops a run is never a bundle: the first failure says why.
+            raise failures.exceptions[0] from None
+        if not self.facts:
+            self._stop_if(frozenset(GapReason))
+
+    def _stop_if(self, reasons: frozenset[GapReason]) -> None:
+        gap = next((g for g in self.gaps.values() if g.reason in reasons), None)
+        if gap is None or self.facts:
+            return
+        alike = sum(g.reason is gap.reason for g in self.gaps.values())
+        more = f"; {alike} of {len(self._chosen)} sources for the same reason" if alike > 1 else ""
+        raise NothingReadError(f"nothing could be read: {gap.detail}{more}. {gap.unlock}", request_id=gap.request_id)
 
     async def _one(self, g: Gatherer) -> None:
         try:

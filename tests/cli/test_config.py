@@ -68,7 +68,7 @@ def test_option_before_environment_before_file_before_default(tmp_path, monkeypa
         ("graph-url = 'http://127.0.0.1:1'", ["line 1", "never from a file"]),
         ("secret = 'x'", ["never from a file"]),
         ("profile = 3", ["line 1", "must be text"]),
-        ("profile = 'a'\nprofile = 'b'", ["line 2"]),
+        ("profile = 'a'\nprofile = 'b'\n", ["posture.toml", "overwrite"]),
         ("out = '../elsewhere'", ["outside this folder"]),
         ("out = '/tmp/elsewhere'", ["outside this folder"]),
         ("[parameters]\nstale_day = 3", ["unknown parameter 'stale_day'"]),
