@@ -111,6 +111,11 @@ class GuestPolicy:
         return self.types | self.some_types
 
     @property
+    def modern(self) -> bool:
+        """Whether browsers and modern apps are both reached."""
+        return "all" in self.clients or self.clients >= MODERN_CLIENTS
+
+    @property
     def everywhere(self) -> bool:
         """Whether it names all resources; exclusions are told apart."""
         return "all" in self.applications

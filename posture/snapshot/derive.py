@@ -310,3 +310,13 @@ def otp_state(authentication_methods_policy: Mapping[str, Any]) -> str:
                 raise UnknownValueError(f"allowExternalIdToUseEmailOtp is {found!r}")
             return found
     raise UnknownValueError("the email method is absent from the authentication methods policy")
+
+
+CLIENT_APPS: Mapping[str, str] = {
+    "1b730954-1685-4b74-9bfd-dac224a7b894": "Azure Active Directory PowerShell",
+    "1950a258-227b-4e31-a9cf-717495945fc2": "Microsoft Azure PowerShell",
+    "04b07795-8ddb-461a-bbee-02f9e1bf7b46": "Microsoft Azure CLI",
+    "14d82eec-204b-4c2f-b7e8-296a70dab67e": "Microsoft Graph Command Line Tools",
+    "de8bc8b5-d9f9-48b1-a8ad-b748da725064": "Graph Explorer",
+}
+"""The consented clients that a directory is usually explored with, by application id."""
