@@ -60,7 +60,7 @@ def listing(body: bytes, *, key: str = "id", max_rows: int = 100_000) -> Listing
     try:
         frame, whole = decoded(_frame, body)
     except msgspec.ValidationError:
-        raise AnswerError(_why_no_page(without_lone_surrogates(body))) from None
+        raise _no_page(without_lone_surrogates(body)) from None
     if frame.error is not UNSET:
         raise AnswerError("the answer holds an error beside its rows")
     if len(frame.value) > max_rows:
@@ -170,16 +170,21 @@ def _words(error: msgspec.DecodeError) -> str:
     return "it ends too early" if text == TRUNCATED else text.removeprefix("JSON is malformed: ")
 
 
-def _why_no_page(body: bytes) -> str:
+def _no_page(body: bytes) -> AnswerError:
+    """Return the error that says in plain words why JSON of this shape is no page."""
     try:
         parts = _parts.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return f"the answer is {kind(body)}, not a page of a list"
+    except msgspec.ValidationError:
+        return AnswerError(f"the answer is {kind(body)}, not a page of a list")
+    except msgspec.DecodeError as error:
+        return UnreadableError(f"the answer is not JSON: {_words(error)}")
+    except RecursionError:
+        return AnswerError("the answer is nested too deeply to be believed")
     if "error" in parts:
-        return "the answer holds an error although its status says success"
+        return AnswerError("the answer holds an error although its status says success")
     if "value" not in parts:
-        return "the answer holds no list: value is missing"
-    return f"the answer holds no list: value is {kind(bytes(parts['value']))}"
+        return AnswerError("the answer holds no list: value is missing")
+    return AnswerError(f"the answer holds no list: value is {kind(bytes(parts['value']))}")
 
 
 def _no_twins(body: bytes, rows: list[bytes]) -> None:

@@ -106,4 +106,9 @@ def sdk_sender(
             info.set_stream_content(content, "application/json")
         return cast("httpx.Response", await adapter.send_primitive_async(info, "bytes", None))
 
-    return send, client.aclose
+    async def close() -> None:
+        await client.aclose()
+        # The SDK's transport (msgraph-core 1.5) does not pass closing on to the one it wraps.
+        await transport.aclose()
+
+    return send, close
