@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from posture.graph.pacing import Timer
 from tests.cli.run import posture
 
 TENANT = """
@@ -150,10 +151,10 @@ def test_no_permission_at_all_is_no_audit(tmp_path):
 
 
 def test_no_network_is_no_audit_and_quick(tmp_path, monkeypatch):
-    async def at_once(self: object, seconds: float) -> None:
+    async def at_once(seconds: float) -> None:
         pass
 
-    monkeypatch.setattr("posture.graph.pacing.Timer.sleep", at_once)
+    monkeypatch.setattr("posture.graph.reader.Timer", lambda: Timer(sleep=at_once))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
