@@ -19,7 +19,8 @@ def bind(host: str, port: int) -> socket.socket:
         raise SettingsError(f"the emulator listens on loopback only (127.0.0.1, ::1 or localhost), not on {host!r}")
     if not 0 <= port <= 65535:
         raise SettingsError(f"port {port} does not exist; it must lie between 0 and 65535")
-    place = socket.socket(family, socket.SOCK_STREAM)
+    # Without the protocol asyncio leaves Nagle's algorithm on, which costs 40 ms an answer.
+    place = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", port))
