@@ -75,8 +75,20 @@ def kept_tenant() -> dict[str, Any]:
         ],
         "sharepoint_settings": f.sharepoint_settings(),
         "log_export": [f.diagnostic_setting(*f.ALL_LOGS)],
-        "directory_audits": [],
+        "directory_audits": [
+            {
+                "id": "a1",
+                "activityDisplayName": "Update user",
+                "activityDateTime": f.ago(1),
+                "result": "success",
+                "initiatedBy": {"user": {"id": f.object_id(1, 5)}},
+                "targetResources": [{"id": f.object_id(1, 5)}],
+            }
+        ],
         "sign_ins": [],
+        "user_count": {"value": 50},
+        "group_count": {"value": 4},
+        "application_count": {"value": 1},
     }
 
 
@@ -91,7 +103,9 @@ def _settings() -> dict[str, Any]:
         "admin_consent_request_policy": f.admin_consent_request_policy(),
         "b2b_management_policies": [f.b2b_policy(allowed=["fabrikam.example"])],
         "cross_tenant_default": f.cross_tenant_default(),
+        "cross_tenant_access_policy": {"allowedCloudEndpoints": []},
         "cross_tenant_partners": [],
+        "partner_tenants": [],
         "authentication_flows_policy": f.authentication_flows_policy(),
         "b2x_user_flows": [],
         "identity_providers": [],
@@ -99,8 +113,8 @@ def _settings() -> dict[str, Any]:
         "security_defaults": f.security_defaults(),
         "conditional_access_policies": [f.guest_policy()],
         "authentication_strengths": [],
-        "access_reviews": [],
-        "assignment_policies": [],
+        "access_reviews": [_review()],
+        "assignment_policies": [_package_policy()],
         "entitlement_settings": {
             "externalUserLifecycleAction": "blockSignInAndDelete",
             "durationUntilExternalUserDeletedAfterBlocked": "P30D",
@@ -109,11 +123,53 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def _guests() -> dict[str, Any]:
-    ids = [f.object_id(n) for n in (1, 2)]
-    groups = {1: (1, 4), 2: (4,)}
+def _review() -> dict[str, Any]:
     return {
-        "guests": [f.guest(1, licenseAssignmentStates=[]), f.guest(2, licenseAssignmentStates=[])],
+        "id": f.object_id(1, 9),
+        "displayName": "Guests in groups",
+        "status": "InProgress",
+        "instanceEnumerationScope": {"query": "/groups?$filter=(groupTypes/any(c:c+eq+'Unified'))"},
+        "scope": {"query": "./members/microsoft.graph.user/?$filter=(userType eq 'Guest')"},
+        "reviewers": [{"query": "./owners", "queryType": "MicrosoftGraph"}],
+        "settings": {
+            "autoApplyDecisionsEnabled": True,
+            "defaultDecisionEnabled": True,
+            "defaultDecision": "Deny",
+            "instanceDurationInDays": 14,
+            "recurrence": {
+                "pattern": {"type": "absoluteMonthly", "interval": 3},
+                "range": {"type": "noEnd", "startDate": "2025-01-01"},
+            },
+        },
+    }
+
+
+def _package_policy() -> dict[str, Any]:
+    return {
+        "id": f.object_id(2, 9),
+        "displayName": "Partners",
+        "allowedTargetScope": "specificConnectedOrganizationUsers",
+        "requestApprovalSettings": {"isApprovalRequiredForAdd": True},
+        "expiration": {"type": "afterDuration", "duration": "P90D"},
+        "reviewSettings": {"isEnabled": True},
+        "accessPackage": {"id": f.object_id(3, 9), "displayName": "Partner package"},
+    }
+
+
+def _old(number: int) -> dict[str, Any]:
+    return f.guest(
+        number,
+        createdDateTime=f.ago(300),
+        externalUserStateChangeDateTime=f.ago(299),
+        licenseAssignmentStates=[],
+    )
+
+
+def _guests() -> dict[str, Any]:
+    ids = [f.object_id(n) for n in (1, 2, 3)]
+    groups = {1: (1, 4), 2: (4,), 3: ()}
+    return {
+        "guests": [_old(1), _old(2), f.pending(3, 5, licenseAssignmentStates=[])],
         "guest_sign_in_activity": [
             {"id": i, "signInActivity": {"lastSuccessfulSignInDateTime": f.ago(3), "lastSignInDateTime": f.ago(3)}}
             for i in ids
@@ -122,6 +178,7 @@ def _guests() -> dict[str, Any]:
         "guest_memberships": [f.in_groups(n, *found) for n, found in groups.items()],
         "guest_owned_objects": [{"id": i, "ownedObjects": []} for i in ids],
         "guest_app_roles": [{"id": i, "appRoleAssignments": []} for i in ids],
+        "guest_domain_tenants": [{"id": "fabrikam.example", "tenantId": f.object_id(1, 7), "displayName": "Fabrikam"}],
         "external_members": [],
         "deleted_users": [],
         "guest_registration_details": [

@@ -196,7 +196,7 @@ def dynamic_groups_leave_guests_out(
             observed=observed,
             affected=bad + soft,
         )
-    unless_known(unknown)
+    unless_known(unknown, conditional_access_policies, role_assignments)
     if soft:
         return partial(
             f"{len(soft)} dynamic groups have guests inside without their rule saying so; none grants anything known.",

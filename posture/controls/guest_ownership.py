@@ -21,9 +21,11 @@ from posture.snapshot.power import (
     EXPAND_LIMIT,
     GroupUses,
     Outsiders,
+    because,
     expanded,
     outsiders,
     person,
+    side_by_side,
 )
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import objects, text
@@ -53,7 +55,9 @@ class _Owned:
     def dangerous(self) -> bool:
         return any(p in _DANGEROUS.values() for p in self.power)
 
-    def look(self, principal_id: str | None, permissions: Mapping[str, Any], in_role: set[str] | None) -> None:
+    def look(
+        self, principal_id: str | None, permissions: Mapping[str, Any], in_role: set[str] | None, why: str
+    ) -> None:
         """Collect credentials, application permissions and directory roles."""
         for key in ("passwordCredentials", "keyCredentials"):
             value = self.row.get(key)
@@ -69,7 +73,7 @@ class _Owned:
         else:
             self.power += [_DANGEROUS.get(str(g.get("appRoleId", "")).casefold(), "a permission") for g in granted]
         if in_role is None:
-            self.unknown.append("the role assignments were not read")
+            self.unknown.append(f"the role assignments were not read{why}")
         elif principal_id in in_role:
             self.power.append("a directory role")
 
@@ -195,7 +199,7 @@ def no_external_owns_an_application(
     owned = _owned(applications, "application", unknown) + _owned(service_principals, "service principal", unknown)
     permissions = {
         str(row.get("id", "")).casefold(): _objects(row, "appRoleAssignments")
-        for row in (objects(owned_app_permissions, "application permissions") if owned else ())
+        for row in objects(owned_app_permissions, "application permissions")
     }
     in_role = (
         None
@@ -208,7 +212,7 @@ def no_external_owns_an_application(
             if thing.word == "service principal"
             else principals.get(text(thing.row, "appId").casefold())
         )
-        thing.look(principal, permissions, in_role)
+        thing.look(principal, permissions, in_role, because(role_assignments))
     people = [row for thing in owned for row in thing.shown()]
     observed = {"owned by externals": len(owned)}
     strong = [thing for thing in owned if thing.power]
@@ -221,7 +225,7 @@ def no_external_owns_an_application(
             affected=people,
             notes=("A permission held here leads to the whole tenant: treat it as critical.",) if dangerous else (),
         )
-    unless_known(unknown + [u for thing in owned for u in thing.unknown])
+    unless_known(unknown + [u for thing in owned for u in thing.unknown], role_assignments)
     if owned:
         return partial(
             f"People from outside own {len(owned)} application objects that hold no permission, role or credential.",
@@ -238,6 +242,16 @@ def _objects(row: Mapping[str, Any], key: str) -> list[dict[str, Any]] | None:
         return expanded(row, key)
     except UnknownValueError:
         return None
+
+
+def _owners_of(group: Mapping[str, Any] | None, row: Mapping[str, Any] | None) -> Outsiders:
+    """Sort out a group's owners; a group that only one of the two lists has is unknown where it matters."""
+    if row is None:
+        raise UnknownValueError(f"the owners of the group {group.get('id') if group else ''} were not read")
+    found = outsiders(expanded(row, "owners"), f"an owner of the group {row.get('id')}:")
+    if group is None and found.people:
+        raise UnknownValueError(f"the group {row.get('id')} has an external owner and is not in the list of groups")
+    return found
 
 
 @control(
@@ -265,6 +279,7 @@ def _objects(row: Mapping[str, Any], key: str) -> list[dict[str, Any]] | None:
         "maester": ("EIDSCA.ST08",),
     },
     parameters=("min_internal_owners",),
+    empty_is_good="group_owners: only where the tenant has no groups; the owners of every group must be listed.",
     unverified=("whether Graph refuses to remove the last owner of a Microsoft 365 group",),
 )
 def no_external_owns_a_group(
@@ -304,28 +319,22 @@ def no_external_owns_a_group(
     """
     uses = GroupUses(conditional_access_policies, role_assignments)
     unknown: list[str] = []
-    held: dict[str, Outsiders] = {}
-    for row in objects(group_owners, "owners of groups"):
+    people: list[dict[str, Any]] = []
+    bad = owned = seen = 0
+    for group, row in side_by_side(groups, group_owners, ("groups", "owners of groups")):
+        seen += group is not None
         try:
-            found = outsiders(expanded(row, "owners"), f"an owner of the group {row.get('id')}:")
+            owners = _owners_of(group, row)
         except UnknownValueError as reason:
             unknown.append(str(reason))
             continue
-        unknown += found.unknown
-        if found.people:
-            held[text(row, "id").casefold()] = found
-    people: list[dict[str, Any]] = []
-    bad = 0
-    seen = 0
-    for group in objects(groups, "groups"):
-        seen += 1
-        owners = held.pop(text(group, "id").casefold(), None)
-        if owners is None:
+        unknown += owners.unknown
+        if group is None or not owners.people:
             continue
+        owned += 1
         alone = owners.insiders < thresholds.min_internal_owners
         try:
-            used = uses.of(group)
-            missing = list(uses.unread)
+            used, missing = uses.of(group), uses.unread
         except UnknownValueError as reason:
             used, missing = (), [str(reason)]
         bad += alone or bool(used)
@@ -334,8 +343,6 @@ def no_external_owns_a_group(
         name = str(group.get("displayName") or group.get("id"))
         why = f"owns {name}" + (" alone" if not owners.insiders else "") + (f", used in {names(used)}" if used else "")
         people += [person(who, why, group=group.get("id")) for who in owners.people]
-    unknown += [f"the group {group_id} has an external owner and is not in the list of groups" for group_id in held]
-    owned = len({p["group"] for p in people})
     observed = {"groups owned by externals": owned}
     if bad:
         return failed(
@@ -344,7 +351,7 @@ def no_external_owns_a_group(
             observed={**observed, "alone or in use": bad},
             affected=people,
         )
-    unless_known(unknown)
+    unless_known(unknown, conditional_access_policies, role_assignments)
     if people:
         return partial(
             f"People from outside own {owned} groups, each together with somebody from inside.",

@@ -24,6 +24,7 @@ from posture.settings import Severity, Thresholds
 from posture.snapshot.guests import Guest
 from posture.snapshot.power import (
     RoleHolding,
+    because,
     outsiders_of,
     person,
     role_holdings,
@@ -177,7 +178,10 @@ def no_external_holds_a_role(
         elif standing and held.lasting is True:
             bad.append(held)
         elif standing and held.lasting is None:
-            unknown.append(f"whether the active {held.role.name} of an approved external ends was not read")
+            unknown.append(
+                f"whether the active {held.role.name} of an approved external ends was not read"
+                f"{because(role_assignment_schedules)}"
+            )
     notes = (
         ("Eligible roles cannot be listed without Entra ID P2, so active ones alone were judged.",)
         if unlicensed(role_eligibilities)
@@ -193,7 +197,7 @@ def no_external_holds_a_role(
             severity=Severity.CRITICAL if worst else Severity.HIGH,
             notes=notes,
         )
-    unless_known(unknown)
+    unless_known(unknown, privileged_group_members, role_assignment_schedules)
     unless_read(role_eligibilities)
     if found:
         people = _role_people(found)
@@ -323,14 +327,10 @@ def no_external_in_privileged_groups(
     """
     approved = ids(thresholds.approved_guest_admins)
     eligible = [] if isinstance(group_eligibilities, Gap) else list(objects(group_eligibilities, "group eligibilities"))
-    privileged = {
-        text(g, "id").casefold(): str(g.get("displayName") or "") for g in objects(groups, "groups") if _privileged(g)
-    }
-    for row in eligible:
-        privileged.setdefault(text(row, "groupId").casefold(), "")
+    privileged, eligible_for = _privileged_groups(groups, {text(row, "groupId").casefold() for row in eligible})
+    unknown = [f"the group {g}, for which somebody is eligible, is not in the list" for g in sorted(eligible_for)]
     inside = outsiders_of(privileged_group_members, privileged)
     owners = outsiders_of(group_owners, privileged, "owners")
-    unknown: list[str] = []
     hits: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
 
     def note(who: Mapping[str, Any], words: str) -> None:
@@ -340,7 +340,8 @@ def no_external_in_privileged_groups(
         shown = name or group_id
         for found, word in ((inside.get(group_id), "member"), (owners.get(group_id), "owner")):
             if found is None:
-                unknown.append(f"the {word}s of the group {group_id} were not read")
+                why = because(privileged_group_members) if word == "member" else ""
+                unknown.append(f"the {word}s of the group {group_id} were not read{why}")
                 continue
             unknown += found.unknown
             for who in found.people:
@@ -351,7 +352,7 @@ def no_external_in_privileged_groups(
         person_id = str(who.get("id", "")).casefold()
         ends = moment(row.get("endDateTime"))
         group_id = text(row, "groupId").casefold()
-        note(who, f"eligible as {row.get('accessId') or 'member'} of {privileged[group_id] or group_id}")
+        note(who, f"eligible as {row.get('accessId') or 'member'} of {privileged.get(group_id) or group_id}")
         if person_id not in approved or ends is None:
             weak.add(person_id)
     people = [person(who, "; ".join(dict.fromkeys(words))) for _, (who, words) in sorted(hits.items())]
@@ -362,7 +363,7 @@ def no_external_in_privileged_groups(
             observed={"externals in privileged groups": len(people), "privileged groups": len(privileged)},
             affected=people,
         )
-    unless_known(unknown)
+    unless_known(unknown, privileged_group_members, guest_group_eligibilities, external_members)
     unless_read(group_eligibilities)
     if people:
         return partial(
@@ -381,6 +382,16 @@ def no_external_in_privileged_groups(
         f"Nobody from outside is in one of the {len(privileged)} privileged groups.",
         observed={"privileged groups": len(privileged)},
     )
+
+
+def _privileged_groups(groups: Rows, eligible_for: set[str]) -> tuple[dict[str, str], set[str]]:
+    """Return the privileged groups' names by id, and those of `eligible_for` that the list does not have."""
+    found: dict[str, str] = {}
+    for group in objects(groups, "groups"):
+        group_id = text(group, "id").casefold()
+        if _privileged(group) or group_id in eligible_for:
+            found[group_id] = str(group.get("displayName") or "")
+    return found, eligible_for - found.keys()
 
 
 def _privileged(group: Mapping[str, Any]) -> bool:

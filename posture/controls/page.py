@@ -182,7 +182,7 @@ def explain(code: str, hunts: Iterable[Hunt] = (), sources: Mapping[str, Source]
     if entry is None:
         raise KeyError(code)
     lines = [f"{entry.code}  {entry.title}", ""]
-    lines += _facts_in_short(entry)
+    lines += [part for line in _facts_in_short(entry) for part in textwrap.wrap(line, WIDTH)]
     for heading, name in _SECTIONS:
         text = getattr(entry, name, "")
         if isinstance(text, str) and text:
@@ -196,7 +196,7 @@ def explain(code: str, hunts: Iterable[Hunt] = (), sources: Mapping[str, Source]
 
 def _facts_in_short(entry: Any) -> list[str]:
     if not isinstance(entry, Control):
-        return [f"hunt; severity up to {entry.severity}; reads {' and '.join(entry.logs)}; licence: {entry.licence}"]
+        return [f"hunt; severity up to {entry.severity}; reads {' and '.join(entry.logs)}", f"licence: {entry.licence}"]
     scored = "scored" if entry.scored else "not scored"
     kind = _KINDS.get(entry.kind, entry.kind)
     return [f"{AREAS[entry.area]}; {kind}; {scored}", f"fail: {entry.fail}; partial: {entry.partial}"]

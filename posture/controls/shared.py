@@ -25,11 +25,16 @@ def number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def unless_known(unknown: list[str]) -> None:
-    """Raise UnknownValueError where something stayed unknown: the rest alone must not look fine."""
+def unless_known(unknown: list[str], *sources: object) -> None:
+    """Raise UnknownValueError where something stayed unknown: the rest alone must not look fine.
+
+    `sources` are those the judgement may hang on. The missing one whose detail
+    the words repeat gives the reason, and what would unlock it.
+    """
     if unknown:
         more = f", and {len(unknown) - 1} more like it" if len(unknown) > 1 else ""
-        raise UnknownValueError(f"{unknown[0]}{more}")
+        cause = next((s for s in sources if isinstance(s, Gap) and s.detail and s.detail in unknown[0]), None)
+        raise UnknownValueError(f"{unknown[0]}{more}", because=cause)
 
 
 def unless_read(*sources: Rows | Gap) -> None:

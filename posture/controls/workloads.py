@@ -446,7 +446,8 @@ def sharing_is_limited_to_partner_domains(
             return passed(f"Sharing is limited to {len(domains)} domains.")
         if isinstance(b2b_management_policies, Gap):
             raise UnknownValueError(
-                f"Entra's list, to compare SharePoint's with, was not read: {b2b_management_policies.detail}"
+                f"Entra's list, to compare SharePoint's with, was not read: {b2b_management_policies.detail}",
+                because=b2b_management_policies,
             )
         beyond = _beyond(domains, invitation_domain_mode(b2b_management_policies))
         if beyond:

@@ -156,9 +156,15 @@ def role_holdings(
         pairs += [(row, True) for row in objects(role_eligibilities, "role eligibilities")]
     groups = {_principal_id(row) for row, _ in pairs if kind_of(_principal(row)) == "group"}
     members = outsiders_of(privileged_group_members, groups)
+    why = because(privileged_group_members)
     for row, eligible in pairs:
-        _hold(holdings, row, eligible, table, ends, members)
+        _hold(holdings, row, eligible, table, ends, members, why)
     return holdings
+
+
+def because(source: object) -> str:
+    """Return why a source is missing, to end a sentence with; "" where it is there."""
+    return f": {source.detail}" if isinstance(source, Gap) else ""
 
 
 def _hold(
@@ -168,6 +174,7 @@ def _hold(
     table: Mapping[str, Role],
     ends: "_Ends",
     members: Mapping[str, "Outsiders"],
+    why: str,
 ) -> None:
     principal, role_id = _principal(row), row.get("roleDefinitionId")
     principal_id = _principal_id(row)
@@ -176,7 +183,7 @@ def _hold(
     if kind_of(principal) == "group":
         inside = members.get(principal_id)
         if inside is None:
-            holdings.unknown.append(f"the members of the group {principal_id} that holds a role were not read")
+            holdings.unknown.append(f"the members of the group {principal_id} that holds a role were not read{why}")
             return
         holdings.unknown += inside.unknown
         through, people = principal_id, inside.people
@@ -274,6 +281,21 @@ def outsiders_of(lists: Rows | Gap, ids: Iterable[str], key: str = "members") ->
     return found
 
 
+def side_by_side(
+    left: Rows, right: Rows, words: tuple[str, str]
+) -> Iterator[tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]:
+    """Yield the rows of two lists that are sorted by id, those with one id together, None where one has no such row."""
+    rows = (objects(left, words[0]), objects(right, words[1]))
+    a, b = next(rows[0], None), next(rows[1], None)
+    while a is not None or b is not None:
+        first = min(text(row, "id") for row in (a, b) if row is not None)
+        here = a if a is not None and a["id"] == first else None
+        there = b if b is not None and b["id"] == first else None
+        yield here, there
+        a = next(rows[0], None) if here is not None else a
+        b = next(rows[1], None) if there is not None else b
+
+
 def is_dynamic(group: Mapping[str, Any]) -> bool:
     """Return whether a rule decides who is in a group. Source: https://learn.microsoft.com/graph/api/resources/group."""
     return "DynamicMembership" in items(group, "groupTypes")
@@ -299,7 +321,7 @@ class GroupUses:
         if unlicensed(source):
             return set()
         if isinstance(source, Gap):
-            self.unread.append(f"the {words} were not read ({source.detail})")
+            self.unread.append(f"the {words} were not read{because(source)}")
             return set()
         try:
             return set(read(source))

@@ -246,6 +246,8 @@ class TestPrivilegedGroups:
             {"group_eligibilities": gap("group_eligibilities")},
             {"group_eligibilities": [{"id": "e", "groupId": object_id(1, 1), "principalId": object_id(1, 1)}]},
             {"group_eligibilities": [{"id": "e", "principalId": object_id(1, 5)}]},
+            {"group_eligibilities": [{"id": "e", "groupId": object_id(9, 1), "principalId": object_id(1, 5)}]},
+            {"groups": [], "group_eligibilities": [{"id": "e", "groupId": object_id(1, 1), "principalId": "x"}]},
         ],
     )
     def test_what_was_not_read_is_not_fine(self, changes: dict[str, Any]) -> None:
@@ -364,7 +366,7 @@ class TestOwnedGroups:
         return judge("GUEST-PRV-004", **{**facts, **changes})
 
     def test_outcomes(self) -> None:
-        assert self.judge(group_owners=[owned_by(1, member())]).outcome is Outcome.PASS
+        assert self.judge(group_owners=[owned_by(1, member()), owned_by(2)]).outcome is Outcome.PASS
         shared = self.judge()
         assert (shared.outcome, shared.severity) == (Outcome.PARTIAL, Severity.MEDIUM)
         alone = self.judge(group_owners=[owned_by(1, outsider())])
@@ -397,6 +399,8 @@ class TestOwnedGroups:
             {"role_assignments": gap("role_assignments")},
             {"groups": [group(1, assignedLicenses=ABSENT), group(2)]},
             {"groups": [group(2)]},
+            {"group_owners": [owned_by(1, member())]},
+            {"group_owners": []},
             {"group_owners": [owned_by(1, member(userType=ABSENT))]},
             {"group_owners": [owned_by(1, member(), **{"owners@odata.nextLink": "x"})]},
         ],
