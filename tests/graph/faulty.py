@@ -145,17 +145,23 @@ async def serving() -> AsyncIterator[Server]:
 
 
 class FastTime:
-    """A clock that jumps ahead when slept on, so that waits cost nothing and are known."""
+    """A clock that jumps ahead when slept on, so that waits cost nothing and are known.
+
+    While `hold` is set to an event, sleepers wait for it.
+    """
 
     def __init__(self) -> None:
         self.at = 1000.0
         self.slept: list[float] = []
+        self.hold: asyncio.Event | None = None
 
     def now(self) -> float:
         return self.at
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        if self.hold is not None:
+            await self.hold.wait()
         self.at += seconds
         await asyncio.sleep(0)
 
@@ -166,9 +172,11 @@ class FastTime:
 @dataclass
 class Told:
     events: list[Event] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)
+        self.heard.set()
 
     def kinds(self) -> list[str]:
         return [e.kind for e in self.events]

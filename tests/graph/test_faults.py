@@ -1,5 +1,6 @@
 """Whatever goes wrong on the way: asked again within bounds, then one plain error of the right kind."""
 
+import asyncio
 import gzip
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -20,8 +21,9 @@ from posture.errors import (
     TokenRefusedError,
 )
 from posture.graph.answer import Limits
+from posture.graph.reader import open_reader
 from posture.graph.retry import backoff, jittered, retry_after
-from tests.graph.faulty import Bench, Say, page, using
+from tests.graph.faulty import Bench, FastTime, Say, page, serving, using
 
 GOOD = Say(page("a", "b"))
 
@@ -180,13 +182,17 @@ def test_other_successes_are_no_answers(status: int) -> None:
 
 
 def test_nobody_there() -> None:
-    async def test(b: Bench) -> None:
-        port = b.server.root.rpartition(":")[2]
-        b.reader.root = b.reader.root.replace(port, "1")
-        with pytest.raises(Exception, match="another host"):
-            await b.reader.get("/me")
+    async def run() -> None:
+        async with serving() as server:
+            root = server.root
+        time = FastTime()
+        reader = open_reader(root, timer=time.timer())
+        with pytest.raises(NetworkError, match=r"no connection .* after 5 attempts"):
+            await reader.get("/me")
+        assert 5 < sum(time.slept) < 12
+        await reader.aclose()
 
-    using(test)
+    asyncio.run(run())
 
 
 # --- how long to wait ---
