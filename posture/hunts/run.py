@@ -1,0 +1,285 @@
+"""Run every hunt: on the logs of a snapshot, or on exported files.
+
+    hunt_snapshot(snapshot, settings) -> HuntResult
+    hunt_files(paths, context, settings) -> HuntResult
+
+Pure but for scratch files: the same rows and settings give the same result.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from posture.assess.types import Lead
+from posture.errors import EvidenceError
+from posture.hunts.files import rows as file_rows
+from posture.hunts.invitations import is_invitation
+from posture.hunts.inviters import InvitationTree, Inviters, TreeBuilder, reach_of
+from posture.hunts.lifecycle import LateRedemptions
+from posture.hunts.people import People
+from posture.hunts.places import sign_in_places
+from posture.hunts.registry import Hunt, Limit, Scene, hunts
+from posture.hunts.results import HuntResult, HuntRun, Window
+from posture.hunts.shapes import ACCEPTED, Other, Record, Shape, column_name, shape_of
+from posture.hunts.sorting import HOLD
+from posture.hunts.streams import Streams, invited_address
+from posture.hunts.tenant import LOG_FACTS, fact_windows, people_of, roles_held, scene_of, team_ids, why_missing
+from posture.settings import Settings
+from posture.snapshot.guests import Guest, guests
+from posture.snapshot.types import Fact, Snapshot
+
+ROWS = 20
+"""Rows a lead keeps."""
+_LATE = "GUEST-HUN-008"
+
+
+@dataclass(frozen=True)
+class TenantContext:
+    """What hunting files needs to know of the tenant; a snapshot gives it all, by hand the id and domains do.
+
+    `now` is the clock hunts reckon with; None takes the newest row's time.
+    """
+
+    tenant_id: str = ""
+    domains: tuple[str, ...] = ()
+    snapshot: Snapshot | None = None
+    now: datetime | None = None
+
+
+def hunt_snapshot(snapshot: Snapshot, settings: Settings, *, keep: int = ROWS, hold: int = HOLD) -> HuntResult:
+    """Hunt in the logs a run collected.
+
+    Raises EvidenceError where a list is damaged. Which hunts could not run,
+    and over which window the others looked, is part of the result.
+    """
+    people = people_of(snapshot, settings)
+    with tempfile.TemporaryDirectory(prefix="posture-hunt-") as scratch:
+        streams = Streams(people, Path(scratch), hold)
+        for name, (_, shape) in LOG_FACTS.items():
+            if name in snapshot.facts:
+                _take_fact(streams, name, snapshot.facts[name], shape)
+        streams.close()
+        windows = tuple(fact_windows(snapshot, streams))
+        scene = scene_of(people, settings, snapshot, windows, snapshot.taken_at, keep)
+        missing = {log_name: why_missing(snapshot, name) for name, (log_name, _) in LOG_FACTS.items()}
+        return _hunted(streams, scene, windows, missing, snapshot)
+
+
+def hunt_files(
+    paths: Sequence[Path],
+    context: TenantContext | Snapshot | None,
+    settings: Settings,
+    *,
+    keep: int = ROWS,
+    hold: int = HOLD,
+) -> HuntResult:
+    """Hunt in exported log files of any shape, mixed as they are.
+
+    Raises EvidenceError naming the file that is no log, what it seems to be,
+    and what is read instead.
+    """
+    known = TenantContext(snapshot=context) if isinstance(context, Snapshot) else context or TenantContext()
+    snapshot = known.snapshot
+    people = people_of(snapshot, settings) if snapshot else People(known.tenant_id, domains=frozenset(known.domains))
+    people = replace(people, own_tenants=frozenset(settings.thresholds.own_tenant_ids))
+    with tempfile.TemporaryDirectory(prefix="posture-hunt-") as scratch:
+        streams = Streams(people, Path(scratch), hold)
+        labels = _labels(paths)
+        for path, label in zip(paths, labels, strict=True):
+            _take_file(streams, path, label)
+        streams.close()
+        windows = tuple(streams.windows())
+        newest = max((w.newest for w in windows if w.newest), default=datetime(1970, 1, 1, tzinfo=UTC))
+        now = known.now or (snapshot.taken_at if snapshot and snapshot.taken_at > newest else newest)
+        scene = scene_of(people, settings, snapshot, windows, now, keep)
+        missing = {name: f"No {name} are in the files." for name, _ in LOG_FACTS.values()}
+        return _hunted(streams, scene, windows, missing, snapshot)
+
+
+def _labels(paths: Sequence[Path]) -> list[str]:
+    """Return a name for each file; files of one name are told apart by their folder."""
+    names = [p.name for p in paths]
+    return [p.name if names.count(p.name) == 1 else f"{p.parent.name}/{p.name}" for p in paths]
+
+
+# --- taking rows --------------------------------------------------------------------------------------------------
+
+
+def _take_fact(streams: Streams, name: str, fact: Fact, shape: Shape) -> None:
+    quiet = name == "sign_ins_non_interactive"
+    streams.span(LOG_FACTS[name][0], name)
+    for number, row in enumerate(fact.value, 1):
+        found = shape.read(row)
+        if isinstance(found, Record):
+            if quiet and found.interactive is None:
+                found = replace(found, interactive=False)
+            streams.take(found, name, number)
+        elif isinstance(found, Other):
+            streams.other(name, found)
+
+
+def _take_file(streams: Streams, path: Path, label: str) -> None:
+    """Take every row of a file. A file without a single row of a log that is read, or at least known, is refused."""
+    read = others = 0
+    strange = ""
+    shape: Shape | None = None
+    keys: tuple[str, ...] = ()
+    names: dict[str, str] = {}
+    total = 0
+    for number, row, why in file_rows(path):
+        total = number
+        if row is None:
+            streams.bad(label, number, why)
+            continue
+        these = tuple(row)
+        if these != keys:
+            keys = these
+            try:
+                names = {k: plain for k in keys if (plain := column_name(k)) != k}
+            except ValueError as zone:
+                raise EvidenceError(f"{path.name}: {zone}.") from None
+            shape, instead = shape_of(tuple(names.get(k, k) for k in keys))
+            strange = strange or instead
+        if shape is None:
+            streams.bad(label, number, "it is no record of a log that is read here")
+            continue
+        found = shape.read({names.get(k, k): v for k, v in row.items()} if names else row)
+        if isinstance(found, Record):
+            read += 1
+            streams.take(found, label, number)
+        elif isinstance(found, Other):
+            others += 1
+            streams.other(label, found)
+        else:
+            streams.bad(label, number, f"{shape.name}: the envelope holds no record")
+    if not read and not others and (strange or not total):
+        seems = f"seems to be {strange}" if strange else "has a header and no rows"
+        raise EvidenceError(f"{path.name} {seems}. {ACCEPTED}.")
+
+
+# --- hunting ------------------------------------------------------------------------------------------------------
+
+
+def _hunted(
+    streams: Streams,
+    scene: Scene,
+    windows: tuple[Window, ...],
+    missing: Mapping[str, str],
+    snapshot: Snapshot | None,
+) -> HuntResult:
+    had = {"audits": scene.audits is not None, "sign-ins": scene.sign_ins is not None}
+    leads: list[Lead] = []
+    runs: list[HuntRun] = []
+    tree, late = _tree(streams, scene, snapshot)
+    for one in hunts():
+        lacking = [missing[name] for name in one.logs if not had[name]]
+        own, limits = ([], []) if lacking else _one(one, streams, scene)
+        if one.code == _LATE and late:
+            own += [_dressed(lead, one, scene) for lead in late]
+        leads += own
+        runs.append(HuntRun(one.code, one.title, len(own), " ".join(lacking), tuple(limits)))
+    places, left_out = sign_in_places(streams.guest_sign_ins)
+    return HuntResult(
+        leads=tuple(sorted(leads, key=lambda lead: (-lead.severity.rank, lead.hunt, lead.summary))),
+        windows=windows,
+        runs=tuple(runs),
+        bad_rows=tuple(streams.bad_rows),
+        bad_row_count=streams.bad_row_count,
+        inviters=tree,
+        places=places,
+        places_left_out=left_out,
+        apps=streams.apps(),
+        devices=dict(sorted(streams.devices.items())),
+        notes=tuple(_notes(streams, scene, windows, missing)),
+    )
+
+
+def _one(one: Hunt, streams: Streams, scene: Scene) -> tuple[list[Lead], list[str]]:
+    """Run one hunt."""
+    given = streams.all()
+    leads: list[Lead] = []
+    limits: list[str] = []
+    for found in one.function(**{name: given[name] for name in one.streams}, scene=scene):
+        if isinstance(found, Limit):
+            limits.append(found.sentence)
+        else:
+            leads.append(_dressed(found, one, scene))
+    return leads, limits
+
+
+def _dressed(lead: Lead, one: Hunt, scene: Scene) -> Lead:
+    """Give a lead its hunt's own words and its query."""
+    from posture.hunts.kql.queries import query
+
+    return replace(
+        lead,
+        hunt=one.code,
+        why=one.why,
+        harmless_if=one.harmless_if,
+        next_question=one.next_question,
+        attack=one.attack,
+        kql=query(one.query, scene.people, scene.thresholds),
+    )
+
+
+def _tree(streams: Streams, scene: Scene, snapshot: Snapshot | None) -> tuple[InvitationTree, list[Lead]]:
+    """Draw who invited whom, and judge the guest list's own dates, in one pass over the guests."""
+    inviters = Inviters(scene.people.guests)
+    inviters.take(streams.guest_records, is_invitation)
+    if snapshot is None or "guests" not in snapshot.facts:
+        builder = TreeBuilder(inviters)
+        for guest in _invited(streams):
+            builder.add(guest)
+        return builder.tree(), []
+    late = LateRedemptions(scene)
+    roles, teams = roles_held(snapshot), team_ids(snapshot)
+    builder = TreeBuilder(inviters, roles, teams)
+    if "guest_sponsors" in snapshot.facts:
+        builder.scout(snapshot.facts["guest_sponsors"].value)
+    for guest in guests(snapshot):
+        builder.add(guest)
+        if late.concerns(guest):
+            late.add(guest, reach_of(guest, roles, teams))
+    return builder.tree(), list(late.leads())
+
+
+def _invited(streams: Streams) -> Iterator[Guest]:
+    """Yield the people the log says were invited, as far as it tells, where there is no guest list."""
+    for key, events in streams.guest_records.groups():
+        first = next((e for e in events if is_invitation(e) and e.succeeded), None)
+        if first is None:
+            continue
+        target = next((t for t in first.targets if t.id.casefold() == key), None)
+        name = (target.display_name if target else "") or invited_address(first)
+        yield Guest({"id": target.id if target else key, "displayName": name, "mail": invited_address(first)}, {})
+
+
+def _notes(streams: Streams, scene: Scene, windows: tuple[Window, ...], missing: Mapping[str, str]) -> Iterator[str]:
+    """Yield what a reader must know about the logs themselves."""
+    logs = {w.log for w in windows}
+    for name, why in missing.items():
+        if name not in logs:
+            yield why
+    if logs - {"audits"} and scene.people.guests is None:
+        yield (
+            "The guest list was not read: guests without an Entra home (personal mail, passcode) are not recognised "
+            "where the log does not say who is a guest, as Graph's v1.0 does not."
+        )
+    if not scene.people.domains:
+        yield "No verified domain is known: an inviter's domain could not be compared with ours."
+    doubles = sum(s.duplicates for s in streams.all().values())
+    if doubles:
+        yield f"{doubles:,} records came more than once and count once."
+    for name, count in sorted(streams.others.items()):
+        yield f"{name}: {count:,} rows passed over, no hunt here reads them."
+    if streams.bad_row_count:
+        yield f"{streams.bad_row_count:,} rows could not be read, or not wholly."
+    lookback = scene.thresholds.lookback_days
+    for window in windows:
+        if window.asked_from is not None and window.days + 0.5 < lookback:
+            yield f"{window.log}: {window.days:.1f} of {lookback} days are covered; what was before is not in this log."
+
+
+__all__ = ["HuntResult", "TenantContext", "hunt_files", "hunt_snapshot"]
