@@ -52,7 +52,6 @@ def _blocks(policy: GuestPolicy) -> str | None:
     fail=Severity.MEDIUM,
     partial=Severity.LOW,
     licence="Entra ID P1",
-    observes=("security_defaults.isEnabled",),
     remediation=(
         Remediation(
             method="POST",
@@ -223,7 +222,6 @@ class ClientGuests(Tally):
     fail=Severity.MEDIUM,
     partial=Severity.LOW,
     licence="none",
-    observes=("authorization_policy.blockMsolPowerShell",),
     remediation=(
         Remediation(
             method="PATCH",

@@ -428,7 +428,6 @@ def _eidsca_ap08(authorization_policy: Mapping[str, Any], **_: Any) -> Outcome |
     licence="none",
     observes=(
         "authorization_policy.defaultUserRolePermissions.permissionGrantPoliciesAssigned",
-        "authorization_policy.allowUserConsentForRiskyApps",
         "admin_consent_request_policy.isEnabled",
     ),
     remediation=(
@@ -532,17 +531,18 @@ def consent_is_for_administrators(
     https://github.com/microsoft/zerotrustassessment/blob/main/src/powershell/tests/Test-Assessment.21776.md
     """
     found, risky = _self_consent(authorization_policy), _consents_to_risky(authorization_policy)
+    observed = {"consent to risky apps": risky, "policies for own consent": found}
     if risky:
-        return failed("Users may consent to apps that Microsoft rates as risky.")
+        return failed("Users may consent to apps that Microsoft rates as risky.", observed=observed)
     if _LEGACY in found:
-        return failed("Users may consent to any app for anything they can reach.")
+        return failed("Users may consent to any app for anything they can reach.", observed=observed)
     if found:
-        return partial(f"Users may consent within {', '.join(found)}.")
+        return partial(f"Users may consent within {', '.join(found)}.", observed=observed)
     if isinstance(admin_consent_request_policy, Gap):
         raise UnknownValueError(
             "users may not consent, and whether they can ask an administrator was not read: "
             f"{admin_consent_request_policy.detail}"
         )
     if not flag(admin_consent_request_policy, "isEnabled"):
-        return partial("Users may not consent, and have no way to ask an administrator.")
-    return passed("Users may not consent, and can ask an administrator.")
+        return partial("Users may not consent, and have no way to ask an administrator.", observed=observed)
+    return passed("Users may not consent, and can ask an administrator.", observed=observed)
