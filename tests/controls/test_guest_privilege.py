@@ -371,7 +371,7 @@ class TestOwnedGroups:
         assert (shared.outcome, shared.severity) == (Outcome.PARTIAL, Severity.MEDIUM)
         alone = self.judge(group_owners=[owned_by(1, outsider())])
         assert (alone.outcome, alone.severity) == (Outcome.FAIL, Severity.HIGH)
-        assert self.judge(guests=[], group_owners=[]).outcome is Outcome.NOT_APPLICABLE
+        assert self.judge(guests=[], group_owners=[owned_by(1), owned_by(2)]).outcome is Outcome.NOT_APPLICABLE
         assert self.judge(groups=[], group_owners=[]).outcome is Outcome.NOT_APPLICABLE
 
     def test_too_few_internal_owners(self) -> None:
