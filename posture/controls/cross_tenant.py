@@ -567,7 +567,7 @@ def _seen(sign_ins: Iterable[Mapping[str, Any]], missing: set[str]) -> int:
     },
     parameters=("own_tenant_ids", "approved_partner_tenant_ids"),
     empty_is_good=(
-        "cross_tenant_partners: no other tenant has settings of its own. b2b_management_policies: only shown, not judged."
+        "cross_tenant_partners: no other tenant has settings of its own. b2b_management_policies: shown, not judged."
     ),
     unverified=(
         "the body that stops synchronization was not tried",
