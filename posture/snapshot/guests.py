@@ -14,6 +14,7 @@ SIDE_LISTS = (
     "guest_memberships",
     "guest_owned_objects",
     "guest_app_roles",
+    "guest_registration_details",
 )
 """Facts that hold one more thing about each guest, joined to `guests` by id."""
 
