@@ -51,7 +51,9 @@ def shaper(data: Dataset, granted: Granted, listing: Listing, query: Query, path
                 shown[nav.name] = [show_object(data, granted, o, expand) for o in related]
             elif related is not None:
                 shown[nav.name] = show_object(data, granted, related, expand)
-            elif listing.path.startswith("roleManagement"):
+            elif nav.name in row or listing.path.startswith("roleManagement"):
+                # OData sends an expanded single relationship without an object as null.
+                # Source: https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html
                 shown[nav.name] = None
         return shown
 

@@ -308,4 +308,5 @@ def hostile_guests(w: World) -> None:
         row = w.users[f"odd-mail-{n + 6}"]
         row["mail"], row["otherMails"] = mail, []
         row["userPrincipalName"] = f"guest{n}#EXT#@{w.initial}"
+        row["identities"][0]["issuerAssignedId"] = None
         row["identities"][-1]["issuerAssignedId"] = row["userPrincipalName"]

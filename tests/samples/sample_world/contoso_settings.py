@@ -93,7 +93,7 @@ def invitations(w: World) -> None:
 
 def cross_tenant(w: World) -> None:
     """Trust every tenant by default, and some partners with more."""
-    w.singles[XTA] = p.cross_tenant_root(w.sample, ["microsoftonline.us"])
+    w.singles[XTA] = p.cross_tenant_root(w.sample, ())
     w.singles[f"{XTA}/default"] = p.cross_tenant_default(
         isServiceDefault=False,
         inboundTrust=p.trust(True, compliant=True),

@@ -115,6 +115,7 @@ def partner(tenant_id: str, **more: Any) -> Json:
         "b2bDirectConnectInbound": None,
         "tenantRestrictions": None,
         "automaticUserConsentSettings": {"inboundAllowed": None, "outboundAllowed": None},
+        "identitySynchronization": None,
     }
     row.update(more)
     return row
