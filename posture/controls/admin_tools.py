@@ -16,10 +16,13 @@ from posture.controls.registry import (
     passed,
     tally,
 )
+from posture.controls.remedies import TURN_ON, guest_users, new_policy
 from posture.controls.shared import names, number, unless_known
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.conditional_access import (
+    GUEST_TYPES,
+    OPTIONAL_TYPES,
     Coverage,
     GuestPolicy,
     coverage,
@@ -36,8 +39,6 @@ from posture.snapshot.values import flag, items, objects
 AZURE_MANAGEMENT = "797f4846-ba00-4fd7-ba43-dac1f8f63013"
 ADMIN_PORTALS = "MicrosoftAdminPortals"
 _TARGETS = {AZURE_MANAGEMENT: "Azure management", ADMIN_PORTALS.casefold(): "the admin portals"}
-_OUTSIDERS = "internalGuest,b2bCollaborationGuest,b2bCollaborationMember,b2bDirectConnectUser,otherExternalUser"
-_CA = "https://graph.microsoft.com/v1.0/identity/conditionalAccess/policies"
 
 
 def _blocks(policy: GuestPolicy) -> str | None:
@@ -53,45 +54,22 @@ def _blocks(policy: GuestPolicy) -> str | None:
     partial=Severity.LOW,
     licence="Entra ID P1",
     remediation=(
-        Remediation(
-            method="POST",
-            url=_CA,
-            body={
+        new_policy(
+            {
                 "displayName": "Guests: block admin portals and Azure management",
-                "state": "enabledForReportingButNotEnforced",
                 "conditions": {
                     "clientAppTypes": ["all"],
                     "applications": {"includeApplications": [AZURE_MANAGEMENT, ADMIN_PORTALS]},
                     "users": {
-                        "includeGuestsOrExternalUsers": {
-                            "guestOrExternalUserTypes": _OUTSIDERS,
-                            "externalTenants": {
-                                "@odata.type": "#microsoft.graph.conditionalAccessAllExternalTenants",
-                                "membershipKind": "all",
-                            },
-                        },
+                        **guest_users(t for t in GUEST_TYPES if t not in OPTIONAL_TYPES),
                         "excludeGroups": ["{break-glass group id}"],
                     },
                 },
                 "grantControls": {"operator": "OR", "builtInControls": ["block"]},
             },
-            permission="Policy.ReadWrite.ConditionalAccess + Policy.Read.All",
-            role="Conditional Access Administrator",
-            powershell=(
-                "New-MgIdentityConditionalAccessPolicy -BodyParameter $body",
-                "New-EntraConditionalAccessPolicy",
-            ),
             notes="Starts report-only. Technicians of service providers are left out on purpose.",
         ),
-        Remediation(
-            method="PATCH",
-            url=f"{_CA}/{{id}}",
-            body={"state": "enabled"},
-            permission="Policy.ReadWrite.ConditionalAccess + Policy.Read.All",
-            role="Conditional Access Administrator",
-            powershell=("Update-MgIdentityConditionalAccessPolicy -ConditionalAccessPolicyId {id} -State 'enabled'",),
-            notes="Turn it on once its report shows nobody who must get in.",
-        ),
+        TURN_ON,
     ),
     frameworks={
         "cis_m365": ("5.2.2.8 L2 (v4.0.0)", "5.1.2.4 L1 (v4.0.0, v6.0.x, v7.0.0: portal switch)"),

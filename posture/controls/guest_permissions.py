@@ -426,10 +426,7 @@ def _eidsca_ap08(authorization_policy: Mapping[str, Any], **_: Any) -> Outcome |
     fail=Severity.MEDIUM,
     partial=Severity.LOW,
     licence="none",
-    observes=(
-        "authorization_policy.defaultUserRolePermissions.permissionGrantPoliciesAssigned",
-        "admin_consent_request_policy.isEnabled",
-    ),
+    observes=("admin_consent_request_policy.isEnabled",),
     remediation=(
         Remediation(
             method="PATCH",

@@ -1,6 +1,6 @@
 """Changes that several controls ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from posture.controls.registry import Remediation
@@ -56,14 +56,14 @@ TURN_ON = Remediation(
 )
 
 
-def guest_users() -> dict[str, Any]:
-    """Return the users part of a policy for every kind of outsider in every organization.
+def guest_users(types: Iterable[str] = GUEST_TYPES) -> dict[str, Any]:
+    """Return the users part of a policy for kinds of outsiders, all by default, in every organization.
 
     Source: https://learn.microsoft.com/graph/api/resources/conditionalaccessguestsorexternalusers
     """
     return {
         "includeGuestsOrExternalUsers": {
-            "guestOrExternalUserTypes": ",".join(GUEST_TYPES),
+            "guestOrExternalUserTypes": ",".join(types),
             "externalTenants": {
                 "@odata.type": "#microsoft.graph.conditionalAccessAllExternalTenants",
                 "membershipKind": "all",
