@@ -23,6 +23,7 @@ from posture.snapshot.derive import DomainList, invitation_domain_mode
 from posture.snapshot.domains import ConsumerDomains, plain_domain
 from posture.snapshot.guests import Guest, is_internal
 from posture.snapshot.types import Gap, Rows
+from posture.snapshot.values import objects
 
 
 @tally("consumer_guests", control="GUEST-LIF-007", optional=tuple(ACCESS_LISTS))
@@ -208,15 +209,11 @@ class OutsideGuests(Tally):
 
 def _own_domains(facts: Mapping[str, Any]) -> set[str]:
     """Return the tenant's own domains, in which nobody is from outside."""
-    found = {d["id"] for d in facts.get("domains", ()) if isinstance(d.get("id"), str)}
-    for row in facts.get("organization", ()):
-        listed = row.get("verifiedDomains")
-        found |= (
-            {d["name"] for d in listed if isinstance(d, Mapping) and isinstance(d.get("name"), str)}
-            if listed
-            else set()
-        )
-    return {plain_domain(d) for d in found}
+    listed = [d.get("id") for d in objects(facts.get("domains", ()), "domains")]
+    for row in objects(facts.get("organization", ()), "organization"):
+        verified = row.get("verifiedDomains")
+        listed += [d.get("name") for d in verified if isinstance(d, Mapping)] if isinstance(verified, list) else []
+    return {plain_domain(d) for d in listed if isinstance(d, str)}
 
 
 @control(
@@ -226,7 +223,7 @@ def _own_domains(facts: Mapping[str, Any]) -> set[str]:
     kind="inventory",
     remediation=DELETE_GUEST,
     frameworks={
-        "cis_m365": ("5.1.6.1 L2 (intent)",),
+        "cis_m365": ("5.1.6.1 L2 (v4.0.0, v6.0.0, v7.0.0; intent)",),
         "scuba": ("MS.AAD.8.3v1 (intent)",),
         "mcsb": ("PA-4 (own)",),
         "nist_800_53r5": ("AC-2 (own)", "AC-3 (own)"),

@@ -119,7 +119,7 @@ def _concerned(members: Rows, homes: _Homes) -> Iterator[dict[str, Any]]:
         "other": ("Guests are not meant for staff or automation: the hunting article this product starts from",),
     },
     parameters=("own_tenant_ids", "approved_partner_tenant_ids", "allowed_internal_guest_ids"),
-    empty_is_good="no member from outside is the state to reach, and the list is read whole or not at all",
+    empty_is_good="external_members: no member from outside is the state to reach.",
     unverified=(
         "the issuer Graph prints for some kinds of accounts",
         "members from outside who were renamed do not carry #EXT# and are not found",
