@@ -166,7 +166,7 @@ def dynamic_groups_leave_guests_out(
         if not isinstance(rule, str) or not rule.strip():
             unknown.append(f"the rule of the dynamic group {group.get('id')} was not read")
             continue
-        if "user." not in rule.casefold():
+        if "device." in rule.casefold() and "user." not in rule.casefold():
             continue
         judged += 1
         inside = guests_in_groups.inside.get(text(group, "id"), 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from posture.snapshot.values import moment, objects
+from posture.snapshot.values import moment, objects, text
 
 ENABLED = "Enable account"
 DISABLED = "Disable account"
@@ -34,11 +34,13 @@ class AuditEvent:
 
 
 def events(directory_audits: Iterable[Mapping[str, Any]], activity: str) -> Iterator[AuditEvent]:
-    """Yield the events of one activity, in the order of the list; ids are in lower case."""
+    """Yield the events of one activity, in the order of the list; ids are in lower case.
+
+    Raises UnknownValueError for a record that does not name its activity.
+    """
     wanted = activity.casefold()
     for row in objects(directory_audits, "directory audits"):
-        name = row.get("activityDisplayName")
-        if isinstance(name, str) and name.casefold() == wanted:
+        if text(row, "activityDisplayName").casefold() == wanted:
             yield AuditEvent(
                 moment(row.get("activityDateTime")),
                 str(row.get("result", "")).casefold(),

@@ -207,9 +207,9 @@ def licences(subscribed_skus: Iterable[Mapping[str, Any]]) -> Licences:
     clear = True
     for sku in objects(subscribed_skus, "subscriptions"):
         status, plans = sku.get("capabilityStatus"), sku.get("servicePlans")
-        if status in _NOT_IN_FORCE:
+        if isinstance(status, str) and status in _NOT_IN_FORCE:
             continue
-        if status not in _IN_FORCE or not isinstance(plans, list):
+        if not isinstance(status, str) or status not in _IN_FORCE or not isinstance(plans, list):
             clear = False
             continue
         for plan in plans:

@@ -20,8 +20,8 @@ from posture.controls.registry import AREAS, Control, Outcome, catalogue, tallie
 from posture.hunts.registry import hunts
 from posture.settings import Settings, Thresholds
 from posture.snapshot.types import GapReason
-from tests.facts import ABSENT, gap, snapshot
-from tests.kept import kept_tenant
+from tests.facts import ABSENT, TAKEN_AT, counted, gap, snapshot
+from tests.kept import KEPT, NEGLECTED, kept_tenant, neglected_tenant
 
 README = Path(page.__file__).parent / "README.md"
 CONTROLS = catalogue()
@@ -46,7 +46,7 @@ def fact_names(control: Control) -> dict[str, bool]:
 
 
 def find(control: Control, facts: dict[str, Any], settings: Settings | None = None) -> Finding:
-    return evaluate(snapshot(**facts), settings or Settings(), controls=(control,)).findings[0]
+    return evaluate(snapshot(**facts), settings or KEPT, controls=(control,)).findings[0]
 
 
 PAIRS = [(c, fact, must) for c in CONTROLS for fact, must in fact_names(c).items()]
@@ -331,6 +331,113 @@ def replaced(value: Any, keys: list[str], wrong: Any) -> Any:
     if len(keys) == 1 and wrong is ABSENT:
         return {k: v for k, v in value.items() if k != keys[0]}
     return {**value, keys[0]: replaced(value.get(keys[0]), keys[1:], wrong)}
+
+
+# What unreadable values do to a finding that fails
+
+DO_NOT_FAIL: dict[str, tuple[str, str]] = {
+    "GUEST-INV-003": ("partial", "its flows are allowed or call out; their own test has the open ones"),
+    "GUEST-AUT-006": ("not-applicable", "GUEST-AUT-001 fails: nobody is asked for MFA"),
+    "GUEST-LIF-008": ("not-applicable", "GUEST-INV-002 fails: there is no list to be outside of"),
+    "GUEST-LIF-010": ("not-assessed", "the home of the external member is not known here"),
+    "GUEST-VIS-003": ("partial", "the tenant has P1, which keeps 30 days"),
+    "GUEST-PRV-007": ("manual", "not in Graph"),
+    "GUEST-WRK-005": ("manual", "not in Graph"),
+    "GUEST-VIS-004": ("manual", "not in Graph"),
+}
+"""Controls that do not fail in the neglected tenant: their outcome there, and why."""
+ANY_TEXT = "an id or a name may be any text"
+READS_AS_FINE: dict[tuple[str, str, str], str] = {
+    ("GUEST-INV-006", "guests.[].externalUserState", "null"): "Graph's own word for never invited",
+    ("GUEST-INV-007", "guests.[].externalUserState", "null"): "Graph's own word for never invited",
+    ("GUEST-LIF-011", "directory_audits.[].activityDisplayName", "text"): "any other activity is another activity",
+    ("GUEST-PRV-005", "guest_memberships.[].transitiveMemberOf.[].id", "text"): ANY_TEXT,
+    ("GUEST-PRV-005", "groups.[].id", "text"): ANY_TEXT,
+}
+"""(control, property, value) that turns a fail into a pass all the same, each with the reason why it may."""
+WRONG = {"absent": ABSENT, "null": None, "text": "unknownFutureValue", "number": 7, "list": [], "object": {}}
+
+
+class Watched(dict[str, Any]):
+    """An object that notes which of its properties are read."""
+
+    def __init__(self, value: dict[str, Any], path: tuple[str, ...], seen: set[tuple[str, ...]]) -> None:
+        super().__init__({k: watched(v, (*path, k), seen) for k, v in value.items()})
+        self._path, self._seen = path, seen
+
+    def __getitem__(self, key: str) -> Any:
+        self._seen.add((*self._path, key))
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._seen.add((*self._path, key))
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        self._seen.add((*self._path, str(key)))
+        return super().__contains__(key)
+
+
+def watched(value: Any, path: tuple[str, ...], seen: set[tuple[str, ...]]) -> Any:
+    if isinstance(value, dict):
+        return Watched(value, path, seen)
+    return [watched(v, (*path, "[]"), seen) for v in value] if isinstance(value, list) else value
+
+
+def properties_read(control: Control, fact: str, facts: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return the paths of the properties of one fact that a control looks at."""
+    seen: set[tuple[str, ...]] = set()
+    facts = {**facts, fact: watched(facts[fact], (), seen)}
+    names = (*control.needs, *control.optional)
+    call: dict[str, Any] = {n: counted(n, thresholds=NEGLECTED.thresholds, **facts) for n in names if n in tallies()}
+    call |= {n: facts[n] for n in names if n not in tallies()}
+    context = {"taken_at": TAKEN_AT, "thresholds": NEGLECTED.thresholds, "profile": NEGLECTED.profile}
+    control.function(**call, **{k: v for k, v in context.items() if k in control.function.__annotations__})
+    return sorted(path for path in seen if values_at(facts[fact], path))
+
+
+def values_at(value: Any, path: tuple[str, ...]) -> list[Any]:
+    if not path:
+        return [value]
+    if path[0] == "[]":
+        return [found for v in value for found in values_at(v, path[1:])] if isinstance(value, list) else []
+    return values_at(dict.__getitem__(value, path[0]), path[1:]) if isinstance(value, dict) and path[0] in value else []
+
+
+def changed_at(value: Any, path: tuple[str, ...], wrong: Any) -> Any:
+    if not path:
+        return wrong
+    if path[0] == "[]":
+        return [changed_at(v, path[1:], wrong) for v in value] if isinstance(value, list) else value
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    if len(path) == 1 and wrong is ABSENT:
+        return {k: v for k, v in value.items() if k != path[0]}
+    return {**value, path[0]: changed_at(value[path[0]], path[1:], wrong)}
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=CODES)
+def test_the_neglected_tenant_fails(control: Control) -> None:
+    found = find(control, neglected_tenant(), NEGLECTED)
+    assert found.outcome == DO_NOT_FAIL.get(control.code, ("fail", ""))[0], found.summary
+
+
+FAILING = [(c, fact) for c, fact, _ in PAIRS if c.code not in DO_NOT_FAIL]
+
+
+@pytest.mark.parametrize(("control", "fact"), FAILING, ids=[f"{c.code}-{fact}" for c, fact in FAILING])
+def test_a_value_that_cannot_be_read_never_turns_a_fail_into_a_pass(control: Control, fact: str) -> None:
+    facts = neglected_tenant()
+    for path in properties_read(control, fact, facts):
+        present = values_at(facts[fact], path)
+        for name, wrong in WRONG.items():
+            if not isinstance(wrong, str) and any(type(v) is type(wrong) for v in present):
+                continue
+            finding = find(control, {**facts, fact: changed_at(facts[fact], path, wrong)}, NEGLECTED)
+            where = f"{fact}.{'.'.join(path)}"
+            assert finding.outcome is not Outcome.ERROR, f"{where} {name}: {finding.summary}"
+            if (control.code, where, name) not in READS_AS_FINE:
+                assert finding.outcome is not Outcome.PASS, f"{where} {name}: {finding.summary}"
 
 
 if __name__ == "__main__":

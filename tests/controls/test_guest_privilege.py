@@ -455,6 +455,7 @@ class TestDynamicGroups:
             ('(user.userType -eq "Member") -or (user.department -eq "Sales")', Outcome.FAIL),
             ('user.extensionAttribute1 -eq "x"', Outcome.PASS),
             ('device.deviceOSType -eq "Windows"', Outcome.NOT_APPLICABLE),
+            ('Direct Reports for "00000000-0000-4000-8000-000000000001"', Outcome.PASS),
         ],
     )
     def test_attributes_that_others_choose(self, rule: str, outcome: Outcome) -> None:
@@ -462,6 +463,9 @@ class TestDynamicGroups:
             self.dynamic(rule, assignedLicenses=[{"skuId": "s"}]), guest_memberships=[in_groups(1), in_groups(2)]
         )
         assert found.outcome is outcome
+
+    def test_a_rule_without_attributes_is_judged_by_who_is_inside(self) -> None:
+        assert self.judge(self.dynamic('Direct Reports for "x"')).outcome is Outcome.PARTIAL
 
     def test_intentional_groups_are_left_out(self) -> None:
         intended = settings(intentional_guest_groups=(object_id(1, 1),))
