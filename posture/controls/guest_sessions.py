@@ -237,6 +237,7 @@ def guests_accept_terms(
     mfa_exclusions: MfaExclusions | Gap,
     privileged_group_members: Rows | Gap,
     groups: Rows | Gap,
+    subscribed_skus: Rows | Gap,
     thresholds: Thresholds,
 ) -> Verdict:
     """Guests accept terms of use.
@@ -278,6 +279,8 @@ def guests_accept_terms(
         replace(p, applications=frozenset({"all"}), excluded_applications=frozenset()) if p.applications else p
         for p in guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups)
     ]
+    if not policies:
+        _unless_licensed(subscribed_skus)
     found = coverage(policies, left_out, does)
     seen = {"kinds of guests that accept terms": sorted(found.types)}
     if not _missing(found):
