@@ -266,6 +266,7 @@ def _judge(
     try:
         verdict = control.function(**call)
         held = _affected(control, verdict, call, acceptances, files)
+        authorities = _authorities(control, call)
     except UnknownValueError as unknown:
         return _unassessed(control, _why(control, unknown), observed)
     except EvidenceError:
@@ -283,7 +284,7 @@ def _judge(
         verdict.summary,
         (*observed, *_more(control, verdict, snapshot, call)),
         affected=held,
-        authorities=_authorities(control, call),
+        authorities=authorities,
         notes=verdict.notes,
     )
     return acceptances.apply(acceptances.attest(finding, settings.attestations))

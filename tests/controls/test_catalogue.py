@@ -303,6 +303,8 @@ def test_rows_that_say_nothing_never_pass(control: Control, fact: str) -> None:
 
 OBSERVED = [(c, path) for c in CONTROLS for path in c.observes if "." in path]
 STILL_PASS: dict[tuple[str, str], str] = {
+    ("GUEST-AUT-001", "security_defaults.isEnabled"): "policies alone cover every kind of guest",
+    ("GUEST-AUT-002", "security_defaults.isEnabled"): "policies alone cover every kind of guest",
     ("GUEST-WRK-003", "sharepoint_settings.sharingBlockedDomainList"): "only the list of the mode in force is read",
 }
 """Observed properties that may be missing while the control passes, each with its reason."""
