@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from posture.emulator.call import Call, Reply
 from posture.emulator.faults import Fault
-from posture.emulator.graph import Call, Graph, Reply
+from posture.emulator.graph import Graph
 from posture.emulator.pages import PageCache
 from posture.emulator.tenant import EmulatedTenant
 

@@ -24,7 +24,7 @@ class Nav:
     need: str = ""
     many: bool = True
     cost: int = 1
-    page: tuple[int, int] = (100, 999)
+    page: tuple[int, int] | None = (100, 999)
     family: str = "directory"
     directory: bool = True
 
@@ -219,7 +219,7 @@ _LISTINGS = (
         "directoryRole",
         page=None,
         top="ignore",
-        navs=_navs(Nav("members", ROLES, page=(0, 0))),
+        navs=_navs(Nav("members", ROLES, page=None)),
     ),
     Listing("organization", f"Organization.Read.All | User.Read | {USERS_FULL}", "organization", page=None),
     Listing("domains", "Domain.Read.All | Directory.Read.All", "domain", page=None),

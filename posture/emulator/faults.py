@@ -6,6 +6,7 @@ cannot be made by an ASGI app and are not here.
 """
 
 import fnmatch
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from typing import Any
 import orjson
 
 from posture.emulator import answers, toml
-from posture.errors import EvidenceError
 
 FORBIDDEN: dict[str, Callable[[], answers.Refusal]] = {
     "directory": answers.directory_denied,
@@ -50,6 +50,7 @@ _ANSWERS = {"status", "throttled", "unauthorized", "forbidden", "not-found", "ex
 ALONE = {"html", "non-json", "empty", "gzip-damaged", "gzip-bomb", "oversized", "deep", "error-body"}
 BODIES = {"truncated", "wrong-type", "nan", "big-number", "duplicate-key", "surrogate", "bom"}
 PAGES = {"empty-page", "looping-link", "foreign-link", "bad-link", "duplicate-rows", "missing-rows"}
+_RETRY_AFTER = re.compile(r"date([+-]\d+(\.\d+)?)?|(?!date)[ -~]*")
 _PACE = {"slow", "latency", "clock-skew"}
 KINDS = tuple(sorted(_ANSWERS | ALONE | BODIES | PAGES | _PACE))
 
@@ -146,6 +147,8 @@ def _fault(table: toml.Table) -> Fault:
             common["seconds"] = table.number("seconds", 1.0, high=3600.0)
         case "clock-skew":
             common["seconds"] = table.number("seconds", 3600.0, low=-1e9, high=1e9)
+    if not _RETRY_AFTER.fullmatch(common.get("retry_after", "")):
+        raise table.wrong("retry_after", "must be a header's text, absent, huge or date+SECONDS")
     table.finish()
     return Fault(**common)
 
@@ -216,10 +219,7 @@ def _retry_after(words: str, now: datetime) -> str | None:
     if words == "huge":
         return "99999999"
     if words.startswith("date"):
-        try:
-            shift = float(words.removeprefix("date") or 5)
-        except ValueError:
-            raise EvidenceError(f"retry_after {words!r} is not date+SECONDS") from None
+        shift = float(words.removeprefix("date") or 5)
         return format_datetime(now + timedelta(seconds=shift), usegmt=True)
     return words
 

@@ -3,7 +3,7 @@
 import tempfile
 from typing import IO
 
-from posture.emulator.graph import Reply
+from posture.emulator.call import Reply
 
 DISK_LIMIT = 1024 * 1024 * 1024
 """Bytes of pages that are kept; later ones are made anew each time."""

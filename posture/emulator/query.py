@@ -119,6 +119,8 @@ def check(query: Query, listing: Listing, *, eventual: bool, cast: bool, countin
         if query.where is not None and listing.filters is not None:
             _filters(query.where, listing, advanced=False)
         return
+    if query.skip:
+        raise answers.bad_request("'$skip' is not supported by the service.")
     if len(query.expand) > 1:
         raise answers.bad_request("Multiple expands are not supported on directory objects.")
     if counting and not eventual:

@@ -9,6 +9,7 @@ from posture.emulator.endpoints import ARM_EXPORT, LISTINGS, SINGLES, TENANT_INF
 
 VERSIONS = ("v1.0", "beta")
 _FUNCTION = re.compile(r"(\w+)\(\s*(\w+)\s*=\s*'([^']*)'\s*\)")
+_ROLE_REQUESTS = ["rolemanagement", "directory", "roleeligibilityschedulerequests"]
 _KEYED = re.compile(r"(\w+)\('([^']*)'\)")
 
 
@@ -60,6 +61,8 @@ def resolve(segments: list[str]) -> Target:
             return Target(version, path, listing=TENANT_INFORMATION, key=call[3], function="tenant-information")
     if lower[:2] == ["directory", "deleteditems"] and len(parts) == 4 and lower[3] == "restore":
         return Target(version, "directory/deletedItems/restore", key=parts[2], function="restore")
+    if lower == _ROLE_REQUESTS:
+        return Target(version, "/".join(parts), function="role-request")
     for length in range(len(parts), 0, -1):
         path = "/".join(lower[:length])
         if path in LISTINGS and not (LISTINGS[path].beta_only and version != "beta"):

@@ -16,7 +16,7 @@ Object = dict[str, Any]
 _KINDS = {listing.kind: listing for listing in reversed(list(LISTINGS.values())) if listing.kind}
 
 
-def shaper(data: Dataset, granted: Granted, listing: Listing, query: Query, path: str) -> Callable[[Object], Object]:
+def shaper(data: Dataset, granted: Granted, listing: Listing, query: Query) -> Callable[[Object], Object]:
     """Return a function that turns a stored row into the row that is sent."""
     select = query.select if query.select and "*" not in query.select else None
     if select is None and not query.select:
@@ -24,6 +24,7 @@ def shaper(data: Dataset, granted: Granted, listing: Listing, query: Query, path
     wanted = None if select is None else {listing.key, *select}
     kept_back = frozenset(n.name for n in listing.navs.values()) | (listing.hidden - query.names)
     cloud = data.tenant.cloud
+    path = listing.path
     absent = {n for n, clouds in ABSENT_PROPERTIES.get(path.lower(), {}).items() if cloud in clouds}
     limited = _limited(granted, listing)
     quirks = data.tenant.quirks

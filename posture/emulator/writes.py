@@ -9,14 +9,53 @@ from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-import orjson
-
 from posture.emulator import answers
+from posture.emulator.call import loads
 from posture.emulator.data import Dataset
 from posture.emulator.endpoints import LISTINGS, Listing
 from posture.emulator.route import Target
 
 Object = dict[str, Any]
+_DEFAULTS: dict[str, Object] = {
+    "identity/conditionalAccess/policies": {
+        "id": "",
+        "templateId": None,
+        "displayName": "",
+        "createdDateTime": None,
+        "modifiedDateTime": None,
+        "state": "disabled",
+        "conditions": {
+            "userRiskLevels": [],
+            "signInRiskLevels": [],
+            "clientAppTypes": ["all"],
+            "platforms": None,
+            "locations": None,
+            "devices": None,
+            "clientApplications": None,
+            "applications": {
+                "includeApplications": [],
+                "excludeApplications": [],
+                "includeUserActions": [],
+                "includeAuthenticationContextClassReferences": [],
+                "applicationFilter": None,
+            },
+            "users": {
+                "includeUsers": [],
+                "excludeUsers": [],
+                "includeGroups": [],
+                "excludeGroups": [],
+                "includeRoles": [],
+                "excludeRoles": [],
+                "includeGuestsOrExternalUsers": None,
+                "excludeGuestsOrExternalUsers": None,
+            },
+        },
+        "grantControls": None,
+        "sessionControls": None,
+    },
+    "identityGovernance/accessReviews/definitions": {"id": "", "status": "InProgress"},
+}
+"""What Graph adds to an object it creates. https://learn.microsoft.com/graph/api/resources/conditionalaccesspolicy."""
 _DELETED = "directory/deletedItems/microsoft.graph.user"
 
 
@@ -25,6 +64,8 @@ def write(data: Dataset, method: str, target: Target, body: bytes, now: datetime
     value = _object(body) if method in ("PATCH", "POST", "PUT") and body else {}
     if target.function == "restore" and method == "POST":
         return _restore(data, target)
+    if target.function == "role-request" and method == "POST":
+        return _role_request(data, value)
     if target.single is not None:
         return _single(data, method, target, value)
     listing = target.listing
@@ -38,19 +79,15 @@ def write(data: Dataset, method: str, target: Target, body: bytes, now: datetime
         raise answers.not_allowed(method)
     rows = data.writable(target.version, listing)
     seed = f"{data.tenant.name}/{listing.path}/{len(rows)}/{body.decode('utf-8', 'replace')}"
-    created = {"id": str(uuid5(NAMESPACE_URL, seed)), **value}
-    if listing.key not in created:
-        created[listing.key] = created["id"]
+    created = merge(_DEFAULTS.get(listing.path, {}), {"id": str(uuid5(NAMESPACE_URL, seed)), **value})
+    created.setdefault(listing.key, created["id"])
     rows.rows.append(created)
     rows.changed()
     return 201, created
 
 
 def _object(body: bytes) -> Object:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise answers.Refusal(400, "BadRequest", "Unable to read JSON request payload.") from None
+    value = loads(body)
     if not isinstance(value, dict):
         raise answers.Refusal(400, "BadRequest", "Unable to read JSON request payload.")
     return value
@@ -72,6 +109,8 @@ def _single(data: Dataset, method: str, target: Target, value: Object) -> tuple[
     if method not in ("PATCH", "PUT"):
         raise answers.not_allowed(method)
     old = data.single(target.version, single.path)
+    if old is None and method == "PUT":
+        old = {}
     if old is None:
         raise answers.not_found(single.path)
     if not target.part:
@@ -100,8 +139,12 @@ def _item(
         row["assignedLicenses"] = [*kept, *(value.get("addLicenses") or [])]
         rows.rows[number] = row
         return 200, row
+    if target.tail == ("revokeSignInSessions",) and method == "POST":
+        return 200, {"value": True}
     if target.tail:
         raise answers.not_allowed(method)
+    if method == "DELETE" and rows.rows[number].get("isServiceProvider") is True:
+        raise answers.bad_request("A service provider's partner configuration cannot be deleted.")
     if method in ("PATCH", "PUT"):
         rows.rows[number] = merge(rows.rows[number], value)
     elif method == "DELETE":
@@ -114,6 +157,27 @@ def _item(
         raise answers.not_allowed(method)
     rows.changed()
     return 204, None
+
+
+def _role_request(data: Dataset, value: Object) -> tuple[int, Any]:
+    """Make somebody eligible for a role, or no longer.
+
+    Source: https://learn.microsoft.com/graph/api/rbacapplication-post-roleeligibilityschedulerequests
+    """
+    rows = data.writable("v1.0", LISTINGS["rolemanagement/directory/roleeligibilityscheduleinstances"])
+    names = ("principalId", "roleDefinitionId", "directoryScopeId")
+    wanted = [str(value.get(n, "")).lower() for n in names]
+    same = [i for i, r in enumerate(rows.rows) if [str(r.get(n, "")).lower() for n in names] == wanted]
+    if value.get("action") == "adminAssign":
+        made = {"id": str(uuid5(NAMESPACE_URL, "/".join(wanted))), "memberType": "Direct"}
+        rows.rows.append({**made, **{n: value.get(n) for n in names}, "startDateTime": None, "endDateTime": None})
+    elif value.get("action") == "adminRemove" and same:
+        for number in reversed(same):
+            del rows.rows[number]
+    else:
+        raise answers.bad_request("The request can neither assign nor remove an eligibility.")
+    rows.changed()
+    return 201, {**value, "status": "Provisioned"}
 
 
 def _restore(data: Dataset, target: Target) -> tuple[int, Any]:
