@@ -309,7 +309,9 @@ def guests_are_reviewed(
     https://learn.microsoft.com/graph/api/accessreviewset-list-definitions
     """
     most = _limit(profile, thresholds)
-    total, recurring, doubts = 0, [], []
+    total = 0
+    recurring: list[list[str]] = []
+    doubts: list[UnknownValueError] = []
     notes: list[str] = []
     for review in objects(access_reviews, "access reviews"):
         total += 1
@@ -324,7 +326,7 @@ def guests_are_reviewed(
                 raise UnknownValueError("its scope holds no query")
             lacks = _lacks(review, times, most, reviewing_guests)
         except UnknownValueError as unknown:
-            doubts.append(str(unknown))
+            doubts.append(unknown)
             continue
         recurring.append(lacks)
         notes += _long_instance(review, thresholds)
@@ -333,7 +335,7 @@ def guests_are_reviewed(
         told = f"A review covers guests at least every {most} days and removes those nobody speaks for."
         return passed(told, observed=seen, notes=tuple(dict.fromkeys(notes)))
     if doubts:
-        raise UnknownValueError(f"an access review could not be judged: {doubts[0]}")
+        raise UnknownValueError(f"an access review could not be judged: {doubts[0]}", because=doubts[0].because)
     if recurring:
         least = min(recurring, key=len)
         return partial(f"Guests are reviewed, but {names(least)}.", observed=seen, notes=tuple(dict.fromkeys(notes)))
