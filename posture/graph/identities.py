@@ -28,7 +28,7 @@ _NEEDS = {
 _OPTION = {"client_id": "--client-id", "tenant": "--tenant", "certificate": "--certificate"}
 
 
-def check(options: "SignIn") -> None:
+def check(options: "SignIn", cloud: Cloud) -> None:
     """Raise SettingsError naming what a way to sign in lacks."""
     missing = [_OPTION[name] for name in _NEEDS.get(options.method, ()) if not _value(options, name)]
     if missing:
@@ -38,6 +38,8 @@ def check(options: "SignIn") -> None:
         options.secret("POSTURE_CLIENT_SECRET")
     if options.method == "certificate":
         _certificate_bytes(options)
+    if options.method == "workload":
+        assertion_source(options, cloud)
     if options.cache and options.method not in ("browser", "device-code"):
         raise SettingsError(f"--token-cache is for browser and device-code; --auth {options.method} needs none.")
 

@@ -85,7 +85,7 @@ def credential(
         raise SettingsError(f"--auth {options.method!r} is none of {', '.join(METHODS)}.")
     if options.method == "token":
         return StaticToken(options.secret("POSTURE_TOKEN"), cloud, options.tenant)
-    check(options)
+    check(options, cloud)
     _silence()
     make = maker(options, cloud, say or _to_stderr, transport)
 
@@ -110,6 +110,9 @@ def _to_stderr(text: str) -> None:
 
 
 def _silence() -> None:
-    """These log what the programs they start have printed, which may be a token."""
+    """Keep these libraries' records from every log: they quote what programs and services said, tokens included."""
     for name in ("azure", "msal", "msal_extensions"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())

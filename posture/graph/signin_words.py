@@ -92,7 +92,8 @@ WORDS = {
 
 def explain(error: Exception, method: str) -> SignInError:
     """Return the one sentence for a person that an error of azure-identity or below it means."""
-    text = str(error)
+    chain = _chain(error)
+    text = "\n".join(map(str, chain))
     code = _CODE.search(text)
     if code is not None:
         known = WORDS.get(code[1])
@@ -100,7 +101,18 @@ def explain(error: Exception, method: str) -> SignInError:
             return SignInError(f"{known} ({_reference(code[0], text)})")
         page = f"https://login.microsoftonline.com/error?code={code[1]}"
         return SignInError(f"The sign-in service refuses; {page} explains why. ({_reference(code[0], text)})")
-    return SignInError(_by_text(text) or _by_kind(error) or f"Signing in by {method} failed ({type(error).__name__}).")
+    words = _by_text(text) or next(filter(None, map(_by_kind, chain)), "")
+    return SignInError(words or f"Signing in by {method} failed ({type(error).__name__}).")
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and those it came from: azure-identity wraps what its own libraries raise."""
+    found: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in found:
+        found.append(one)
+        one = one.__cause__ or one.__context__
+    return found
 
 
 def _reference(code: str, text: str) -> str:
@@ -144,7 +156,7 @@ _TEXTS = (
     ("managed identity endpoint", _NO_IDENTITY),
     ("ManagedIdentityCredential", _NO_IDENTITY),
     (
-        "environment variables",
+        "nvironment variables are not fully",
         "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH must be set.",
     ),
 )
@@ -154,7 +166,7 @@ def _by_text(text: str) -> str:
     return next((words for part, words in _TEXTS if part in text), "")
 
 
-def _by_kind(error: Exception) -> str:
+def _by_kind(error: BaseException) -> str:
     from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
     if isinstance(error, ServiceRequestError | ServiceResponseError):

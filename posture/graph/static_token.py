@@ -17,7 +17,7 @@ class StaticToken:
     """
 
     def __init__(self, text: str, cloud: Cloud, tenant: str = "") -> None:
-        token = text.removeprefix("Bearer ").strip()
+        token = text.strip().removeprefix("Bearer").strip()
         if not token or not token.isascii() or any(c.isspace() or not c.isprintable() for c in token):
             raise SettingsError("POSTURE_TOKEN holds no access token.")
         self._token, self._cloud = token, cloud

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from posture.errors import SignInError
+from posture.errors import PostureError, SignInError
 
 T = TypeVar("T")
 
@@ -74,14 +74,14 @@ class TokenOnce:
             return token
 
     def _fetch(self, scopes: tuple[str, ...], claims: str | None, options: dict[str, Any]) -> Any:
-        failure: SignInError
+        failure: PostureError
         try:
             if self._inner is None:
                 self._inner = self._make()
             wanted = {**options, "claims": claims} if claims else options
             return self._inner.get_token(*scopes, **wanted)
-        except SignInError as error:
-            failure = SignInError(str(error))
+        except PostureError as error:
+            failure = type(error)(str(error))
         except Exception as error:  # every library under azure-identity raises its own kinds; `explain` words them
             failure = self._explain(error)
         # Raised outside the handler: what the library knew, a token included, does not travel along.
