@@ -72,7 +72,7 @@ def _blocks(policy: GuestPolicy) -> str | None:
         TURN_ON,
     ),
     frameworks={
-        "cis_m365": ("5.2.2.8 L2 (v4.0.0)", "5.1.2.4 L1 (v4.0.0, v6.0.x, v7.0.0: portal switch)"),
+        "cis_m365": ("5.2.2.8 L2 (v4.0.0)", "5.1.2.4 L1 (v4.0.0, v6.0.x, v7.0.0: portal switch, not in Graph)"),
         "mcsb": ("IM-7 (own)", "AM-4 (own)"),
         "nist_800_53r5": ("AC-3 (own)", "AC-6 (own)"),
         "iso_27001_2022": ("A.5.15 (Prowler)", "A.8.2 (Prowler)", "A.8.3 (Prowler)"),
@@ -283,7 +283,8 @@ def clients_require_assignment(service_principals: Rows, client_guests: ClientGu
         return partial(f"Open to every user: {names(opened)}.", observed=observed)
     if isinstance(client_guests, Gap):
         raise UnknownValueError(
-            f"all clients require assignment, and whether guests are assigned was not read: {client_guests.detail}"
+            f"all clients require assignment, and whether guests are assigned was not read: {client_guests.detail}",
+            because=client_guests,
         )
     assigned = client_guests.affected.count
     if assigned:

@@ -158,7 +158,8 @@ def _closed(cross_tenant_partners: Rows | Gap) -> Verdict:
     if isinstance(cross_tenant_partners, Gap):
         raise UnknownValueError(
             f"inbound collaboration is blocked, and whether partners are named was not read: "
-            f"{cross_tenant_partners.detail}"
+            f"{cross_tenant_partners.detail}",
+            because=cross_tenant_partners,
         )
     named = sum(1 for _ in objects(cross_tenant_partners, "partners"))
     observed = {"partners": named}
@@ -173,7 +174,8 @@ def _domains_limited(b2b_management_policies: Rows | Gap, profile: Profile) -> b
     if isinstance(b2b_management_policies, Gap):
         raise UnknownValueError(
             "inbound collaboration is not closed, and whether invitations are limited to domains was not read: "
-            f"{b2b_management_policies.detail}"
+            f"{b2b_management_policies.detail}",
+            because=b2b_management_policies,
         )
     return domain_list_holds(invitation_domain_mode(b2b_management_policies), profile)
 
@@ -499,9 +501,8 @@ def _in_use(
     """Judge approved partners by whether somebody of theirs was seen."""
     if isinstance(sign_ins, Gap):
         if not unlicensed(sign_ins):
-            raise UnknownValueError(
-                f"all partners are approved; whether they are in use was not read: {sign_ins.detail}"
-            )
+            detail = f"all partners are approved; whether they are in use was not read: {sign_ins.detail}"
+            raise UnknownValueError(detail, because=sign_ins)
         note = "Whether approved partners are in use cannot be read without Entra ID P1."
         return passed("Every partner is approved.", observed=observed, notes=(note,))
     missing = {text(p, "tenantId").casefold() for p in partners}

@@ -368,7 +368,8 @@ def members_create_nothing(authorization_policy: Mapping[str, Any], external_mem
     if isinstance(external_members, Gap):
         raise UnknownValueError(
             f"members may {', '.join(allowed)}, and whether outsiders are stored as members was not read: "
-            f"{external_members.detail}"
+            f"{external_members.detail}",
+            because=external_members,
         )
     outsiders = sum(1 for _ in objects(external_members, "external members"))
     observed = {"external people stored as members": outsiders}
@@ -538,7 +539,8 @@ def consent_is_for_administrators(
     if isinstance(admin_consent_request_policy, Gap):
         raise UnknownValueError(
             "users may not consent, and whether they can ask an administrator was not read: "
-            f"{admin_consent_request_policy.detail}"
+            f"{admin_consent_request_policy.detail}",
+            because=admin_consent_request_policy,
         )
     if not flag(admin_consent_request_policy, "isEnabled"):
         return partial("Users may not consent, and have no way to ask an administrator.", observed=observed)

@@ -335,7 +335,8 @@ def self_service_sign_up_is_off(
     if isinstance(b2x_user_flows, Gap):
         raise UnknownValueError(
             f"self-service sign-up is on and its user flows were not read ({b2x_user_flows.detail}), so whether one "
-            "lets in anybody is not known"
+            "lets in anybody is not known",
+            because=b2x_user_flows,
         )
     allowed = ids(thresholds.allowed_user_flow_ids)
     flows = [f for f in objects(b2x_user_flows, "user flows") if text(f, "id").casefold() not in allowed]
@@ -516,7 +517,7 @@ def _prowler_email_otp(authentication_methods_policy: Mapping[str, Any], **_: An
     frameworks={
         "cis_m365": (
             "5.2.3.7 L2 (v6.0.0, v7.0.0: email one-time passcode off)",
-            "7.2.2 L1 (v4.0.0-v7.0.0: needs the passcode)",
+            "7.2.2 L1 (v4.0.0-v7.0.0, context: needs the passcode)",
         ),
         "mcsb": ("IM-6 (own)",),
         "nist_800_53r5": ("IA-8 (own)", "IA-2(2) (own)"),
@@ -601,7 +602,8 @@ def redemption_falls_back_to_a_code(
         return failed(f"Guests can come in with {way} alone: nothing asks them for MFA.", observed=observed)
     doubts = _doubts(otp, fallback, mfa)
     if isinstance(identity_providers, Gap) and not doubts:
-        raise UnknownValueError(f"identity providers were not read: {identity_providers.detail}")
+        detail = f"identity providers were not read: {identity_providers.detail}"
+        raise UnknownValueError(detail, because=identity_providers)
     if not isinstance(identity_providers, Gap):
         doubts += [f"{provider} accounts are accepted" for provider in _extra_providers(identity_providers)]
     if doubts:

@@ -605,7 +605,8 @@ def _all_kinds(
     if isinstance(others, Gap):
         raise UnknownValueError(
             "an authentication strength alone asks for MFA and posture cannot tell whether guests without an Entra "
-            f"account exist: {others.detail}"
+            f"account exist: {others.detail}",
+            because=others,
         )
     if not others:
         return GuestMfa("all", "conditional access", notes=notes, policies=ids)
