@@ -59,7 +59,7 @@ _DEFAULTS = "https://graph.microsoft.com/v1.0/policies/identitySecurityDefaultsE
     ),
     frameworks={
         "cis_m365": ("5.2.2.2 L1 (v4.0.0, v6.0.x, v7.0.0): all users",),
-        "scuba": ("MS.AAD.3.2v2 (SHALL)", "MS.AAD.3.1v1 (SHALL: phishing-resistant)"),
+        "scuba": ("MS.AAD.3.2v2 (SHALL)", "MS.AAD.3.1v1 (SHALL, in part: phishing-resistant)"),
         "mcsb": ("IM-6",),
         "nist_800_53r5": ("IA-2(1)", "IA-2(2) (SCuBA)", "IA-8 (own)"),
         "iso_27001_2022": ("A.5.15 (Prowler)", "A.5.17 (Prowler)", "A.8.3 (Prowler)", "A.8.5 (Prowler)"),

@@ -251,8 +251,14 @@ def known(name: str) -> Framework | None:
     return FRAMEWORKS.get(name.strip().casefold().replace("-", "_"))
 
 
-_STATES = ("tested", "attested", "hunted", "touched", "uncovered")
-"""By a control; by a control a person has to attest; by a hunt alone; in part or in intent only; by nothing."""
+_STATES = {
+    "tested": "a control tests it, as far as guests and outsiders go",
+    "attested": "a person attests it",
+    "hunted": "a hunt looks for it in the logs",
+    "touched": "in part or in intent only",
+    "uncovered": "nothing here looks at it",
+}
+_BEST_FIRST = tuple(_STATES)
 
 
 def coverage(name: str, hunts: Iterable[Any] = ()) -> dict[str, Any]:
@@ -276,7 +282,7 @@ def coverage(name: str, hunts: Iterable[Any] = ()) -> dict[str, Any]:
         {
             "item": number,
             "about": {**framework.items, **(_ATTACK if framework.key == "attack" else {})}.get(number, ""),
-            "state": min((state for _, state in by), key=_STATES.index, default="uncovered"),
+            "state": min((state for _, state in by), key=_BEST_FIRST.index, default="uncovered"),
             "controls": sorted({code for code, _ in by}),
         }
         for number, by in sorted(found.items(), key=lambda item: _natural(item[0]))
@@ -285,6 +291,7 @@ def coverage(name: str, hunts: Iterable[Any] = ()) -> dict[str, Any]:
         "framework": framework.key,
         "title": framework.title,
         "measured_against": framework.measured,
+        "states": dict(_STATES),
         "counts": {state: sum(i["state"] == state for i in items) for state in _STATES},
         "items": items,
     }
@@ -318,8 +325,8 @@ def _natural(number: str) -> tuple[tuple[int, int, str], ...]:
 
 def coverage_lines(found: Mapping[str, Any]) -> list[str]:
     """Return coverage as lines for a terminal."""
-    counts = ", ".join(f"{n} {state}" for state, n in found["counts"].items() if n)
-    lines = [found["title"], f"Measured against {found['measured_against']}.", counts or "nothing is mapped", ""]
+    counts = [f"{n} {state} ({found['states'][state]})" for state, n in found["counts"].items() if n]
+    lines = [found["title"], f"Measured against {found['measured_against']}.", f"{'; '.join(counts)}.", ""]
     width = max((len(i["item"]) for i in found["items"]), default=0)
     for item in found["items"]:
         codes = " ".join(item["controls"]) or "-"

@@ -238,7 +238,7 @@ def reading_the_directory_leaves_a_trace(log_export: Rows | Gap) -> Verdict:
         "policies. The cmdlet is from memory.",
     ),
     frameworks={
-        "cis_m365": ("3.1.1 L1 (v7.0.0)",),
+        "cis_m365": ("3.1.1 L1 (v7.0.0, context: the unified audit log is not read)",),
         "mcsb": ("LT-6",),
         "nist_800_53r5": ("AU-11",),
         "iso_27001_2022": ("A.8.15 (own)", "A.5.28 (own)"),
