@@ -83,7 +83,7 @@ def by_ids(call: Call, version: str, data: Dataset, granted: Granted) -> Reply:
         raise answers.bad_request(f"Too many ids: {len(ids)}. Max allowed: {IDS_LIMIT}.")
     wanted = {str(k).lower() for k in kinds} if isinstance(kinds, list) and kinds else {"directoryobject"}
     found = []
-    for known in data.resolve(ids):
+    for known in data.links.resolve(ids):
         kind = str(known["@odata.type"]).rpartition(".")[2]
         if "directoryobject" in wanted or kind.lower() in wanted:
             found.append(show_object(data, granted, known, None))

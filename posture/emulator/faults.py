@@ -7,6 +7,7 @@ cannot be made by an ASGI app and are not here.
 
 import fnmatch
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -248,8 +249,6 @@ def lone_body(fault: Fault) -> tuple[bytes, str, str]:
 
 
 def _bomb(megabytes: int) -> bytes:
-    import zlib
-
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     block = b" " * (1024 * 1024)
     parts = [packer.compress(b'{"value":["'), *(packer.compress(block) for _ in range(megabytes))]

@@ -10,8 +10,9 @@ from posture.emulator import answers, faults
 from posture.emulator.admission import Admission, UnusableAnswer
 from posture.emulator.batch import batch, by_ids
 from posture.emulator.call import JSON, Call, Reply, loads
-from posture.emulator.data import Dataset, Missing
+from posture.emulator.data import Dataset
 from posture.emulator.endpoints import Listing, Single
+from posture.emulator.links import Missing
 from posture.emulator.lists import Lists
 from posture.emulator.odata import Compare
 from posture.emulator.permissions import Granted
@@ -237,7 +238,7 @@ class Graph:
         number = rows.find(target.key)
         if number is None:
             raise answers.not_found(target.key)
-        found = self.data.related(listing, rows.row(number), nav.name)
+        found = self.data.links.related(listing, rows.row(number), nav.name)
         if not nav.many:
             if not isinstance(found, dict):
                 raise answers.not_found(nav.name)

@@ -10,18 +10,8 @@ from urllib.parse import parse_qsl, quote
 
 from posture.emulator import answers
 from posture.emulator.endpoints import Listing
-from posture.emulator.odata import (
-    Expand,
-    Expr,
-    ODataError,
-    clauses,
-    parse_expand,
-    parse_filter,
-    parse_names,
-    parse_orderby,
-    parse_search,
-    widest,
-)
+from posture.emulator.odata import Expr, ODataError, clauses, parse_filter, widest
+from posture.emulator.options import Expand, parse_expand, parse_names, parse_orderby, parse_search
 
 _OPTIONS = {"select", "filter", "top", "expand", "count", "orderby", "search", "skiptoken", "skip"}
 _ALTERNATIVES = 15

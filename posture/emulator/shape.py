@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from posture.emulator.data import Dataset, Missing
+from posture.emulator.data import Dataset
 from posture.emulator.endpoints import ABSENT_PROPERTIES, LISTINGS, Listing
 from posture.emulator.generate import EXPAND_CAP
-from posture.emulator.odata import Expand
+from posture.emulator.links import Missing
+from posture.emulator.options import Expand
 from posture.emulator.permissions import BASIC_ORGANIZATION, BASIC_USER, USERS_FULL, Granted
 from posture.emulator.query import Query
 from posture.emulator.quirks import touch
@@ -42,9 +43,9 @@ def shaper(data: Dataset, granted: Granted, listing: Listing, query: Query) -> C
         for expand in query.expand:
             nav = listing.navs[expand.name.lower()]
             try:
-                related = data.related(listing, row, nav.name)
+                related = data.links.related(listing, row, nav.name)
             except Missing:
-                if not data.tells(listing, nav.name):
+                if not data.links.tells(listing, nav.name):
                     raise
                 continue
             if isinstance(related, list):

@@ -208,7 +208,7 @@ def _reference(data: Dataset, method: str, target: Target, listing: Listing, val
         row[nav.name] = merge(row.get(nav.name), value)
     elif method == "POST" and target.tail == ("$ref",):
         name = str(value.get("@odata.id", "")).rstrip("/").rpartition("/")[2]
-        if data.object(name) is None:
+        if data.links.object(name) is None:
             raise answers.not_found(name)
         row[nav.name] = [*held, name]
     elif method == "DELETE" and len(target.tail) == 2 and target.tail[1] == "$ref":
