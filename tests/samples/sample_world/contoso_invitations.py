@@ -13,6 +13,7 @@ from sample_world.logs import (
     audit,
     by,
     by_app,
+    change,
     invite,
     redeem,
     sign_in,
@@ -49,15 +50,13 @@ def everyday_invitations(w: World) -> None:
             add_to_group(w, accepted + timedelta(hours=3), by(w, sponsor, OFFICE), row, w.groups["Supplier Portal"])
             w.groups["Supplier Portal"]["members"].append(row["id"])
             visit(w, row, company.city, accepted + timedelta(hours=4), 3)
-    # An invitation that was refused, and people who want no more mail.
-    nobody = {"id": None, "mail": "x@blocked.example"}
-    invite(
-        w,
-        at("2026-10-30 12:00"),
-        by(w, w.users["lucia"], OFFICE),
-        nobody,
-        failure="The domain is not allowed by policy.",
-    )
+    # Somebody is refused again and again, and people want no more mail.
+    for n, domain in enumerate(
+        ("blocked.example", "blocked.example", "rival.example", "rival.example", "sinkhole.example")
+    ):
+        nobody = {"id": None, "mail": f"press.{n}@{domain}"}
+        when = at("2026-10-30 12:00") + timedelta(minutes=n * 2)
+        invite(w, when, by(w, w.users["lucia"], OFFICE), nobody, failure="The domain is not allowed by policy.")
     for when, key, activity in (
         ("2026-11-06 07:12", "pending-old-01", "Email not sent, user unsubscribed"),
         ("2026-11-11 10:20", "pending-mid-02", "Email unsubscribed"),
@@ -104,9 +103,24 @@ def guests_invite_guests(w: World) -> None:
     )
     for key, when in (("mara", "2026-11-04 08:00"), ("kit", "2026-11-04 12:00"), ("levin", "2026-11-06 21:00")):
         visit(w, w.users[key], w.companies[w.ref(key)].city, at(when), 2)
-    # An external member invites too; to some queries she looks like staff.
-    newcomer(w, "dov", "pemberwick.example", "2026-11-10 10:10", "Dov Rosen", "dorian", accepted="2026-11-10 10:30")
+    # An external member invites too; to some queries he looks like staff. The invited company has an Entra tenant,
+    # yet somebody comes in with a code by mail.
+    code = "One Time Passcode"
+    newcomer(
+        w,
+        "dov",
+        "pemberwick.example",
+        "2026-11-10 10:10",
+        "Dov Rosen",
+        "dorian",
+        accepted="2026-11-10 10:30",
+        source=code,
+    )
     w.users["mara"]["companyName"] = mara["companyName"]
+
+
+SOURCES = {"entra": "Azure AD", "otp": "One Time Passcode", "google": "Google", "msa": "Microsoft Account"}
+"""What a redemption's record says of each way to prove who one is."""
 
 
 def newcomer(
@@ -119,7 +133,7 @@ def newcomer(
     *,
     local: str = "",
     accepted: str = "",
-    actor: Json | None = None,
+    source: str = "",
 ) -> Json:
     company = PARTNERS.get(domain) or CONSUMERS[domain]
     state = {"changed": at(accepted)} if accepted else {"state": "PendingAcceptance"}
@@ -128,13 +142,25 @@ def newcomer(
     boss = w.users[inviter]
     home = w.companies.get(boss["id"])
     ip = address(boss["id"], home.city) if home else OFFICE
-    invitation = invite(w, at(when), actor or by(w, boss, ip), row, sponsor=boss)
+    invitation = invite(w, at(when), by(w, boss, ip), row, sponsor=boss)
     if accepted:
-        source = {"entra": "Azure AD", "otp": "One Time Passcode", "google": "Google", "msa": "Microsoft Account"}[
-            company.proof
-        ]
-        redeem(w, at(accepted), row, invitation, source=source)
+        redeem(w, at(accepted), row, invitation, source=source or SOURCES[company.proof])
     return row
+
+
+def synchronized(w: World) -> None:
+    """Synchronization from a sister tenant brings a guest; no invitation is logged."""
+    row = w.guest(
+        "synced", PARTNERS["contoso-iberia.example"], at("2026-11-11 06:00:30"), name="Paloma Rivas", sponsor="ines"
+    )
+    fabric = {
+        "id": guid(w.sample, "service principal", "sync fabric"),
+        "appId": "00000014-0000-0000-c000-000000000000",
+        "displayName": "Microsoft.Azure.SyncFabric",
+    }
+    kinds = (change("UserType", [], ["Guest"]), change("CreationType", [], ["Invitation"]))
+    audit(w, at("2026-11-11 06:00:30"), "Add user", by_app(fabric), target(row, *kinds), kind="Add")
+    visit(w, row, "Porto", at("2026-11-12 09:00"), 3)
 
 
 def burst(w: World) -> None:

@@ -178,8 +178,19 @@ def oddities(w: World) -> None:
             ip=OFFICE,
             resource_tenant=PARTNERS["northgate-tooling.example"].tenant,
         )
+    # Shared channels by direct connect: somebody who is in no list of users.
+    stranger = {
+        "id": guid(PARTNERS["halden-shipping.example"].tenant, "user", "direct"),
+        "displayName": "Marit Nygaard",
+        "userPrincipalName": "marit.nygaard@halden-shipping.example",
+        "userType": "Guest",
+    }
+    w.companies[stranger["id"]] = PARTNERS["halden-shipping.example"]
+    for day in (9, 16):
+        row = sign_in(w, at(f"2026-11-{day:02d} 13:20"), stranger, "Microsoft Teams", "Bergen", quiet=True)
+        row["crossTenantAccessType"] = "b2bDirectConnect"
     odd = by(w, w.users["staff-07"], "192.0.2.77")
-    odd["user"]["displayName"] = "Microsoft Office 365 Portal"
+    odd["user"]["displayName"] = "Office 365 Exchange Online"
     audit(
         w,
         at("2026-11-08 03:00"),

@@ -14,6 +14,7 @@ def tell(w: World) -> None:
     """Tell all stories, in an order that lets later ones use the people of earlier ones."""
     invitations.everyday_invitations(w)
     invitations.guests_invite_guests(w)
+    invitations.synchronized(w)
     invitations.burst(w)
     invitations.application_invites(w)
     changes.chain_to_power(w)
