@@ -49,12 +49,12 @@ _CONTROLS = frozenset(
     {
         "block",
         "mfa",
-        "compliantDevice",
-        "domainJoinedDevice",
-        "approvedApplication",
-        "compliantApplication",
-        "passwordChange",
-        "riskRemediation",
+        "compliantdevice",
+        "domainjoineddevice",
+        "approvedapplication",
+        "compliantapplication",
+        "passwordchange",
+        "riskremediation",
     }
 )
 _BUILT_IN_STRENGTHS = {f"00000000-0000-0000-0000-00000000000{n}" for n in (2, 3, 4)}
@@ -316,12 +316,11 @@ def _grant(
     grant = read.part(policy, "grantControls")
     if not grant:
         return False, "", ()
-    controls = grant.get("builtInControls") or []
-    if not isinstance(controls, list) or not set(map(str, controls)) <= _CONTROLS:
+    controls = read.words(grant, "builtInControls")
+    if not controls <= _CONTROLS:
         read.unclear.append("builtInControls has a word this version does not know")
-        controls = [c for c in controls if c in _CONTROLS] if isinstance(controls, list) else []
-    terms = tuple(sorted(str(t) for t in grant.get("termsOfUse") or ()))
-    others = [*(grant.get("customAuthenticationFactors") or ())]
+    terms = tuple(sorted(read.words(grant, "termsOfUse")))
+    others = read.words(grant, "customAuthenticationFactors")
     alternatives = [*("mfa" if c == "mfa" else "" for c in controls), *("" for _ in (*terms, *others))]
     strength = _strength(grant, strengths, read)
     if strength is not None:
