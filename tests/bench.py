@@ -61,14 +61,15 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def served(guests: int, *, latency: float = 0.0) -> Iterator[str]:
+def served(guests: int, *, latency: float = 0.0, page_size: int = 0) -> Iterator[str]:
     """Serve a generated tenant from another process; yields its address."""
     with tempfile.TemporaryDirectory() as folder:
         tenant = Path(folder) / "generated"
         tenant.mkdir()
+        quirks = f"[quirks]\npage_size = {page_size}\n" if page_size else ""
         (tenant / "tenant.toml").write_text(
             f'name = "generated"\ntitle = "generated for the benchmark"\nclock = 2026-11-20T08:15:00Z\n'
-            f'licences = ["P1", "P2"]\npermissions = "all"\n[generate]\nguests = {guests}\nseed = 7\n'
+            f'licences = ["P1", "P2"]\npermissions = "all"\n{quirks}[generate]\nguests = {guests}\nseed = 7\n'
         )
         extra: list[str] = []
         if latency:

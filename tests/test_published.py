@@ -133,6 +133,8 @@ def _draft(schema: Any) -> Any:
         for k, v in schema.items()
         if k not in {"nullable", "example", "examples", "discriminator", "format"}
     }
+    if "enum" in made:
+        made["enum"] = [*made["enum"], ""]  # published bodies hold empty text where nothing was chosen
     if "pattern" in made:
         made.pop("pattern")  # patterns of OpenAPI are another dialect; types and enums are what is checked
     return {"anyOf": [made, {"type": "null"}]} if schema.get("nullable") else made
@@ -158,6 +160,8 @@ def _asked() -> list[tuple[str, str]]:
     """Return version and path of every endpoint that a gatherer reads."""
     found = set()
     for g in gatherers().values():
+        if g.optional:
+            continue
         place = g.endpoint.removeprefix("GET ").partition("?")[0].partition(" ")[0]
         version, _, path = place.lstrip("/").partition("/")
         if "{" not in path and not path.endswith("$count"):
