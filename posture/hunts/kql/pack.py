@@ -99,9 +99,10 @@ def _page(people: People, lookback_days: int, long: list[str], left_out: int) ->
     ]
     for item in packed():
         tables = ", ".join(tables_in(query(item.name, people, Thresholds())))
+        rule, in_part = "yes" if item.alert else "-", "in part" if sigma.expressible(item.name) else "-"
         lines.append(
             f"| {item.code} | [{item.title}](hunting/{item.name}.kql) | {item.severity.value} "
-            f"| {', '.join(item.attack)} | {tables} | {'yes' if item.alert else '-'} | {'in part' if sigma.expressible(item.name) else '-'} |"
+            f"| {', '.join(item.attack)} | {tables} | {rule} | {in_part} |"
         )
     if long:
         lines += ["", f"Longer than {QUERY_LIMIT:,} characters, which a rule may refuse: {', '.join(long)}."]
