@@ -65,7 +65,7 @@ class GuestsInGroups(Tally):
 
 _USER_TYPE = re.compile(r"user\.usertype\b", re.IGNORECASE)
 _MEMBERS_ONLY = re.compile(r"""user\.usertype\s+-(?:eq\s+["']member["']|ne\s+["']guest["'])""", re.IGNORECASE)
-_GUEST_GROUP = re.compile(r"""^\s*\(?\s*user\.usertype\s+-eq\s+["']guest["']\s*\)?\s*$""", re.IGNORECASE)
+_GUEST_GROUP = re.compile(r"""\(?\s*user\.usertype\s+-eq\s+["']guest["']\s*\)?""", re.IGNORECASE)
 
 
 def _admits_members_only(rule: str) -> bool:
@@ -76,7 +76,9 @@ def _admits_members_only(rule: str) -> bool:
 def _cis_5131(groups: Rows, **_: Any) -> Outcome | None:
     """Judge as CIS did up to v6: one dynamic group holds all guests."""
     rules = (g.get("membershipRule") for g in objects(groups, "groups"))
-    return Outcome.PASS if any(isinstance(r, str) and _GUEST_GROUP.match(r) for r in rules) else Outcome.FAIL
+    return (
+        Outcome.PASS if any(isinstance(r, str) and _GUEST_GROUP.fullmatch(r.strip()) for r in rules) else Outcome.FAIL
+    )
 
 
 @control(

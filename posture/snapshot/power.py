@@ -36,20 +36,20 @@ def kind_of(row: Mapping[str, Any]) -> str:
     return "user" if "userType" in row else ""
 
 
-_NOT_PEOPLE = {"serviceprincipal", "application", "device", "orgcontact"}
+_NOT_PEOPLE = {"serviceprincipal", "application", "device", "orgcontact", "group"}
 
 
 def from_outside(row: Mapping[str, Any]) -> bool | None:
     """Return whether a directory object is a person from outside; None where it does not tell.
 
-    Applications, devices and contacts are not people and answer False. A group
-    is many people, and an object of a kind this version does not know is taken
-    at its own word about its user type.
+    Applications, devices, contacts and groups are not people and answer False:
+    a list of members names nested groups beside those groups' own members. An
+    object of a kind this version does not know is taken at its own word about
+    its user type.
+
+    Source: https://learn.microsoft.com/graph/api/group-list-transitivemembers
     """
-    kind = kind_of(row).casefold()
-    if kind in _NOT_PEOPLE:
-        return False
-    return None if kind == "group" else is_external(row)
+    return False if kind_of(row).casefold() in _NOT_PEOPLE else is_external(row)
 
 
 def person(row: Mapping[str, Any], why: str, **more: Any) -> dict[str, Any]:

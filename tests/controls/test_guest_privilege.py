@@ -86,6 +86,12 @@ class TestRoles:
         assert found.outcome is Outcome.FAIL
         assert "through a group" in found.affected.sample[0]["why"]
 
+    def test_a_nested_group_stands_beside_its_members(self) -> None:
+        holder = {"@odata.type": "#microsoft.graph.group", "id": object_id(1, 1)}
+        nested = {"@odata.type": "#microsoft.graph.group", "id": object_id(2, 1)}
+        found = self.judge(role_row(holder), privileged_group_members=[members_of(1, nested, member())])
+        assert found.outcome is Outcome.PASS
+
     def test_one_person_with_two_roles_is_one_object(self) -> None:
         found = self.judge(role_row(outsider()), role_row(outsider(), REPORTS_READER))
         assert found.affected.count == 1
