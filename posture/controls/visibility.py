@@ -148,7 +148,7 @@ def identity_logs_leave_the_tenant(log_export: Rows | Gap, thresholds: Threshold
     """
     if isinstance(log_export, Gap):
         return manual(
-            f"Microsoft Graph does not show this. Look under {_WHERE} for {names(thresholds.required_log_categories)}, "
+            f"Microsoft Graph does not show this. Look under {_WHERE} for {', '.join(thresholds.required_log_categories)}, "
             "and whether Azure Activity of each subscription is exported; then attest it in posture.toml."
         )
     found = exported_categories(log_export)
