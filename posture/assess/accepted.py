@@ -4,15 +4,19 @@ They never remove a finding and never change its outcome but for a `manual`
 control, which takes the attested outcome, marked so.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from posture.assess.types import Acceptance, Finding
 from posture.controls.registry import Outcome
+from posture.errors import SettingsError
 from posture.settings import AcceptedRisk, Attestation, Severity, same_id
 
 _OPEN = {Outcome.FAIL, Outcome.PARTIAL}
+_ATTESTED = ("pass", "partial", "fail", "not-applicable")
 
 
 class Acceptances:
@@ -22,57 +26,81 @@ class Acceptances:
         self._today = taken_at.astimezone(UTC).date()
         self._all = tuple(risks)
         self._live = [r for r in self._all if r.approved <= self._today <= r.until]
+        self._covered: Counter[int] = Counter()
         self._used: set[int] = set()
 
-    def matcher(self, code: str) -> Callable[[str, str | None], bool] | None:
-        """Return a test whether one object of a control is covered; None where nothing could be."""
-        scoped = [r for r in self._live if r.control == code and (r.domains or r.guests)]
+    def matcher(self, code: str, values: Iterable[Any] = ()) -> Callable[[str, str | None], bool] | None:
+        """Return a test whether one object of a control is covered; None where nothing could be.
+
+        `values` are those observed: a risk that names a value covers objects
+        only while it is among them.
+        """
+        seen = tuple(values)
+        scoped = [r for r in self._live if r.control == code and _scoped(r) and _holds(r, seen)]
         if not scoped:
             return None
-        ids = {g.casefold(): r for r in scoped for g in r.guests}
-        domains = {d.casefold(): r for r in scoped for d in r.domains}
+        by_id: dict[str, list[AcceptedRisk]] = {}
+        by_domain: dict[str, list[AcceptedRisk]] = {}
+        for risk in scoped:
+            for guest in risk.guests:
+                by_id.setdefault(guest.casefold(), []).append(risk)
+            for domain in risk.domains:
+                by_domain.setdefault(domain.casefold(), []).append(risk)
 
         def covered(object_id: str, domain: str | None) -> bool:
-            risk = ids.get(object_id.casefold()) or (domains.get(domain.casefold()) if domain else None)
-            if risk is not None:
-                self._used.add(id(risk))
-            return risk is not None
+            found = {id(r): r for r in by_id.get(object_id.casefold(), ())}
+            found |= {id(r): r for r in by_domain.get(domain.casefold(), ())} if domain else {}
+            self._covered.update(found)
+            return bool(found)
 
         return covered
 
     def apply(self, finding: Finding) -> Finding:
-        """Return the finding with the acceptance that holds for it, if any."""
+        """Return the finding with the acceptance that holds for it, if any.
+
+        One for the whole control goes before those for single objects; of
+        these the one that covers most is named first.
+        """
         if finding.outcome not in _OPEN:
             return finding
-        for risk in self._live:
-            if risk.control != finding.control.code:
-                continue
-            if risk.domains or risk.guests:
-                if finding.affected.accepted:
-                    whole = finding.affected.accepted == finding.affected.count
-                    return replace(
-                        finding, accepted=Acceptance(risk, "all" if whole else "some", finding.affected.accepted)
-                    )
-                continue
-            if risk.value is not None and not any(o.value == risk.value for o in finding.observed):
-                continue
-            self._used.add(id(risk))
-            return replace(finding, accepted=Acceptance(risk, "all", finding.affected.count))
-        return finding
+        ours = [r for r in self._live if r.control == finding.control.code]
+        values = tuple(o.value for o in finding.observed)
+        whole = [r for r in ours if not _scoped(r) and _holds(r, values)]
+        single = [r for r in ours if _scoped(r) and self._covered[id(r)]]
+        self._used.update(id(r) for r in (*whole, *single))
+        count, accepted = finding.affected.count, finding.affected.accepted
+        if whole:
+            taken = Acceptance(whole[0], "all", count, tuple(whole[1:] + single))
+        elif single and accepted:
+            single.sort(key=lambda r: -self._covered[id(r)])
+            taken = Acceptance(single[0], "all" if accepted == count else "some", accepted, tuple(single[1:]))
+        else:
+            return finding
+        return replace(finding, accepted=taken)
 
     def attest(self, finding: Finding, attestations: Iterable[Attestation]) -> Finding:
-        """Give a manual finding the outcome a person attested, while the attestation holds."""
+        """Give a manual finding the outcome a person attested last, while the attestation holds.
+
+        Raises SettingsError where what was attested is no outcome a person can give.
+        """
         if finding.outcome is not Outcome.MANUAL:
             return finding
-        for told in attestations:
-            if same_id(told.control, finding.control.code) and told.when <= self._today <= told.until:
-                outcome = Outcome(told.value)
-                severity = {Outcome.FAIL: finding.control.fail, Outcome.PARTIAL: finding.control.partial}.get(
-                    outcome, Severity.INFO
-                )
-                words = f"Attested as {outcome.value} by {told.who} on {told.when}, until {told.until}."
-                return replace(finding, outcome=outcome, severity=severity, summary=words, attested=True)
-        return finding
+        ours = [a for a in attestations if same_id(a.control, finding.control.code)]
+        told = max((a for a in ours if a.when <= self._today <= a.until), key=lambda a: a.when, default=None)
+        if told is None:
+            over = max((a for a in ours if a.until < self._today), key=lambda a: a.until, default=None)
+            words = (f"The attestation by {over.who} ended on {over.until}.",) if over else ()
+            return replace(finding, notes=(*finding.notes, *words))
+        if told.value not in _ATTESTED:
+            raise SettingsError(
+                f"the attestation for {told.control} says {told.value!r}; it takes {', '.join(_ATTESTED)}"
+            )
+        outcome = Outcome(told.value)
+        severity = {Outcome.FAIL: finding.control.fail, Outcome.PARTIAL: finding.control.partial}.get(
+            outcome, Severity.INFO
+        )
+        summary = f"Attested as {outcome.value} by {told.who} on {told.when}, until {told.until}."
+        return replace(finding, outcome=outcome, severity=severity, summary=summary, attested=True)
 
     def unused(self, findings: Iterable[Finding]) -> tuple[tuple[AcceptedRisk, str], ...]:
         """Return the accepted risks that do nothing, each with the reason."""
@@ -83,8 +111,19 @@ class Acceptances:
                 told.append((risk, f"ended on {risk.until}"))
             elif risk.approved > self._today:
                 told.append((risk, f"starts on {risk.approved}"))
-            elif id(risk) not in self._used:
+            elif not self._covered[id(risk)] and id(risk) not in self._used:
                 told.append(
                     (risk, "matches nothing" if risk.control in open_codes else "its control has no open finding")
                 )
         return tuple(told)
+
+
+def _scoped(risk: AcceptedRisk) -> bool:
+    return bool(risk.domains or risk.guests)
+
+
+def _holds(risk: AcceptedRisk, values: Iterable[Any]) -> bool:
+    """Whether the value a risk names, if any, is among those observed; true is not 1 here."""
+    return risk.value is None or any(
+        value == risk.value and isinstance(value, bool) == isinstance(risk.value, bool) for value in values
+    )

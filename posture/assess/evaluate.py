@@ -25,7 +25,6 @@ from posture.assess.types import (
     Observed,
 )
 from posture.controls.registry import (
-    SAMPLE_SIZE,
     Affected,
     Control,
     Outcome,
@@ -35,7 +34,7 @@ from posture.controls.registry import (
     catalogue,
     tallies,
 )
-from posture.errors import EvidenceError, UnknownValueError
+from posture.errors import EvidenceError, OutputError, UnknownValueError
 from posture.settings import Settings, Severity
 from posture.snapshot.folder import gzip_writer, private_file
 from posture.snapshot.guests import SIDE_LISTS, Guest, guests
@@ -44,6 +43,7 @@ from posture.snapshot.types import Fact, Gap, GapReason, Rows, Snapshot
 log = logging.getLogger("posture.assess")
 
 _UNSEEN_SEVERITY = Severity.INFO
+_VERDICTS = {Outcome.PASS, Outcome.PARTIAL, Outcome.FAIL, Outcome.MANUAL, Outcome.NOT_APPLICABLE}
 
 
 def evaluate(
@@ -62,10 +62,13 @@ def evaluate(
     chosen = catalogue() if controls is None else controls
     snapshot = _usable(snapshot)
     acceptances = Acceptances(settings.accepted, snapshot.taken_at)
-    with ExitStack() as stack:
-        files = _AffectedFiles(affected, stack)
+    files = _AffectedFiles(affected)
+    try:
         counted = _count(snapshot, settings, chosen, acceptances, files)
         findings = tuple(_judge(c, snapshot, settings, counted, acceptances, files) for c in chosen)
+    finally:
+        files.close()
+    files.keep({f.control.code for f in findings if f.affected.file})
     return Assessment(
         tenant=snapshot.tenant,
         taken_at=snapshot.taken_at,
@@ -82,8 +85,8 @@ def evaluate(
 class _AffectedFiles:
     """`affected/<control>.ndjson.gz`, opened when its first object comes."""
 
-    def __init__(self, root: Path | None, stack: ExitStack) -> None:
-        self._root, self._stack = root, stack
+    def __init__(self, root: Path | None) -> None:
+        self._root, self._stack = root, ExitStack()
         self._open: dict[str, Any] = {}
 
     def sink(self, code: str) -> Callable[[dict[str, Any]], None] | None:
@@ -95,12 +98,26 @@ class _AffectedFiles:
             if code not in self._open:
                 raw = self._stack.enter_context(private_file(root / f"{code}.ndjson.gz"))
                 self._open[code] = self._stack.enter_context(gzip_writer(raw))
-            self._open[code].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            try:
+                self._open[code].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            except OSError as error:
+                raise OutputError(f"cannot write under {root}: {error.strerror or error}") from error
 
         return write
 
     def name(self, code: str) -> str:
         return f"affected/{code}.ndjson.gz" if code in self._open else ""
+
+    def close(self) -> None:
+        try:
+            self._stack.close()
+        except OSError as error:
+            raise OutputError(f"cannot write under {self._root}: {error.strerror or error}") from error
+
+    def keep(self, codes: set[str]) -> None:
+        """Take away the files of findings that concern no object after all: one that passed, or broke half way."""
+        for code in self._open.keys() - codes:
+            (self._root or Path()).joinpath(f"{code}.ndjson.gz").unlink(missing_ok=True)
 
 
 @dataclass
@@ -152,34 +169,38 @@ def _count(
         except UnknownValueError as unknown:
             missing[name] = Gap(name, GapReason.UNKNOWN_VALUE, str(unknown))
             continue
-        except EvidenceError:
+        except (EvidenceError, OutputError):
             raise
         except Exception as bug:  # one broken tally must not cost the others; it becomes an error finding
             log.exception("tally %s failed at its start", name)
             missing[name] = Gap(name, GapReason.ERROR, f"posture failed while counting: {type(bug).__name__}")
             continue
         made.affected.sink = files.sink(cls.control)
-        made.affected.accepts = acceptances.matcher(cls.control)
+        own = next((c for c in controls if c.code == cls.control), None)
+        values = tuple(o.value for o in _observed(own, snapshot)) if own else ()
+        made.affected.accepts = acceptances.matcher(cls.control, values)
         ready[name] = made
     if "guests" not in snapshot.facts:
         return _Counted(ready, missing, GuestNumbers(None, None, _external_members(snapshot)))
     numbers = _Numbers(snapshot.taken_at)
     adds = {name: made.add for name, made in ready.items()}
-    try:
-        for guest in guests(snapshot):
-            numbers.add(guest)
-            for name, add in adds.items():
-                try:
-                    add(guest)
-                except EvidenceError:
-                    raise
-                except Exception as bug:  # one broken tally must not cost the others; it becomes an error finding
-                    log.exception("tally %s failed on a guest", name)
-                    missing[name] = Gap(name, GapReason.ERROR, f"posture failed while counting: {type(bug).__name__}")
-            if missing:
-                adds = {n: a for n, a in adds.items() if n not in missing}
-    finally:
-        ready = {n: t for n, t in ready.items() if n not in missing}
+    for guest in guests(snapshot):
+        numbers.add(guest)
+        broken: dict[str, Gap] = {}
+        for name, add in adds.items():
+            try:
+                add(guest)
+            except (EvidenceError, OutputError):
+                raise
+            except UnknownValueError as unknown:
+                broken[name] = Gap(name, GapReason.UNKNOWN_VALUE, str(unknown))
+            except Exception as bug:  # one broken tally must not cost the others; it becomes an error finding
+                log.exception("tally %s failed on a guest", name)
+                broken[name] = Gap(name, GapReason.ERROR, f"posture failed while counting: {type(bug).__name__}")
+        if broken:
+            missing |= broken
+            adds = {n: a for n, a in adds.items() if n not in broken}
+    ready = {n: t for n, t in ready.items() if n not in missing}
     for made in ready.values():
         made.population = numbers.total
     return _Counted(ready, missing, numbers.done(_external_members(snapshot)))
@@ -265,11 +286,13 @@ def _judge(
     call = {**arguments, **{k: v for k, v in context.items() if k in wanted}}
     try:
         verdict = control.function(**call)
-        held = _affected(control, verdict, call, acceptances, files)
+        severity = _severity(control, verdict)
+        seen = (*observed, *_more(control, verdict, snapshot, call))
+        held = _affected(control, verdict, call, seen, acceptances, files)
         authorities = _authorities(control, call)
     except UnknownValueError as unknown:
         return _unassessed(control, _why(control, unknown), observed)
-    except EvidenceError:
+    except (EvidenceError, OutputError):
         raise
     except Exception as bug:  # a bug in one control must not cost the others; the exit code does not forget
         log.exception("control %s failed", control.code)
@@ -280,9 +303,9 @@ def _judge(
     finding = Finding(
         control,
         verdict.outcome,
-        _severity(control, verdict),
+        severity,
         verdict.summary,
-        (*observed, *_more(control, verdict, snapshot, call)),
+        seen,
         affected=held,
         authorities=authorities,
         notes=verdict.notes,
@@ -314,26 +337,36 @@ def _unassessed(control: Control, gap: Gap, observed: tuple[Observed, ...]) -> F
 
 
 def _severity(control: Control, verdict: Verdict) -> Severity:
-    if verdict.severity is not None:
-        return verdict.severity
-    if verdict.outcome is Outcome.FAIL:
-        return control.fail
-    return control.partial if verdict.outcome is Outcome.PARTIAL else Severity.INFO
+    """Return how much the outcome matters: never more than a fail, by which the control is weighed."""
+    if verdict.outcome not in _VERDICTS:
+        raise TypeError(f"{control.code} answered {verdict.outcome}, which only the evaluator says")
+    usual = {Outcome.FAIL: control.fail, Outcome.PARTIAL: control.partial}.get(verdict.outcome, Severity.INFO)
+    severity = verdict.severity or usual
+    if severity.rank > control.fail.rank:
+        raise TypeError(f"{control.code} calls an outcome {severity}, above its own fail")
+    return severity
 
 
 def _affected(
-    control: Control, verdict: Verdict, call: Mapping[str, Any], acceptances: Acceptances, files: _AffectedFiles
+    control: Control,
+    verdict: Verdict,
+    call: Mapping[str, Any],
+    seen: tuple[Observed, ...],
+    acceptances: Acceptances,
+    files: _AffectedFiles,
 ) -> AffectedObjects:
     """Collect the objects concerned: guests from the control's own tally, others from the verdict."""
     held = next((a.affected for a in call.values() if isinstance(a, Tally) and a.control == control.code), None)
     if held is None:
         held = Affected()
-        held.sink, held.accepts = files.sink(control.code), acceptances.matcher(control.code)
+        held.sink = files.sink(control.code)
+        held.accepts = acceptances.matcher(control.code, tuple(o.value for o in seen))
     for row in sorted(verdict.affected, key=lambda r: str(r.get("id", ""))):
         held.add(dict(row), row.get("domain"))
     if verdict.outcome not in (Outcome.FAIL, Outcome.PARTIAL):
         return AffectedObjects()
-    return AffectedObjects(held.count, tuple(held.sample[:SAMPLE_SIZE]), files.name(control.code), held.accepted)
+    sample = tuple(sorted(held.sample, key=lambda r: str(r.get("id", ""))))
+    return AffectedObjects(held.count, sample, files.name(control.code), held.accepted)
 
 
 def _observed(control: Control, snapshot: Snapshot) -> tuple[Observed, ...]:

@@ -34,7 +34,7 @@ FORMULA = (
 
 def score(findings: Iterable[Finding]) -> Score:
     """Return the score of a set of findings."""
-    scored = [f for f in findings if f.control.scored]
+    scored = [f for f in findings if f.control.scored and f.control.area != "HUN"]
     raw, cap = _raw(scored, _value), _cap(scored)
     low_raw = _raw(scored, lambda f: 0.0 if f.outcome in _UNSEEN else _value(f))
     covered = _coverage(scored)

@@ -35,11 +35,15 @@ class AffectedObjects:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """An accepted risk as it applies to a finding. `covers` is "all" or "some"."""
+    """An accepted risk as it applies to a finding. `covers` is "all" or "some".
+
+    `also` are further accepted risks that hold for the same finding.
+    """
 
     risk: AcceptedRisk
     covers: str
     count: int = 0
+    also: tuple[AcceptedRisk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

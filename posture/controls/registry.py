@@ -46,7 +46,8 @@ class Verdict:
     values to those the decorator's `observes` takes from the facts themselves;
     its keys are words such as "pending guests". `affected` are Graph objects
     (at least `id`) where no tally holds them. `severity` overrides the
-    decorator's for this outcome. `notes` are further plain sentences.
+    decorator's for this outcome and is never above its `fail`, by which the
+    control is weighed. `notes` are further plain sentences.
     """
 
     outcome: Outcome

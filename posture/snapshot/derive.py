@@ -11,14 +11,14 @@ What guests must prove under Conditional Access stands in `conditional_access`.
 Pure; what is absent, null or unknown raises UnknownValueError.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from posture.errors import UnknownValueError
+from posture.errors import EvidenceError, UnknownValueError
 from posture.settings import Profile
+from posture.snapshot.folder import parse_strict
 from posture.snapshot.values import block, flag, items, objects, present, text
 
 
@@ -122,22 +122,18 @@ def _decoded(entry: Any) -> Any:
         return None
     for candidate in (entry, entry.replace("'", '"')):
         try:
-            return json.loads(candidate, object_pairs_hook=_unique)
-        except (ValueError, RecursionError):
+            return parse_strict(candidate.encode("utf-8", "replace"), "the definition")
+        except EvidenceError:
             continue
     return None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len({k.casefold() for k in found}) < len(pairs):
-        raise ValueError("a key occurs twice")
-    return found
-
-
 def _key(obj: Mapping[str, Any], name: str) -> Any:
     """Return a value by its key, whatever its letter case; None where absent."""
-    return next((v for k, v in obj.items() if k.casefold() == name.casefold()), None)
+    found = [v for k, v in obj.items() if k.casefold() == name.casefold()]
+    if len(found) > 1:
+        raise UnknownValueError(f"{name} is there twice, in different letter case")
+    return found[0] if found else None
 
 
 def _domain_mode(inner: Mapping[str, Any]) -> DomainMode:

@@ -122,6 +122,7 @@ UNREADABLE = [
     ("a wildcard in a domain", [f.b2b_policy(["*.a.example"])]),
     ("blocked null", [f.b2b_policy(["a.example"], None)]),
     ("a key twice", [raw([ALLOW.replace("}}}", ',"AllowedDomains":[]}}}')])]),
+    ("a key twice in another case", [raw([ALLOW.replace("}}}", ',"alloweddomains":[]}}}')])]),
     ("default absent", [f.b2b_policy(["a.example"], isOrganizationDefault=f.ABSENT)]),
     ("default null", [f.b2b_policy(["a.example"], isOrganizationDefault=None)]),
     ("default a number", [f.b2b_policy(["a.example"], isOrganizationDefault=1)]),
@@ -147,6 +148,11 @@ def test_no_stored_value_breaks_the_reading(value: Any) -> None:
         if found.kind is d.DomainList.ALLOW:
             assert found.domains
             assert all(x.strip() for x in found.domains)
+
+
+def test_half_a_character_in_a_domain_is_healed() -> None:
+    (domain,) = mode(raw([ALLOW.replace("a.example", "\\ud800.example")]))[1]
+    assert domain.encode() == "\ufffd.example".encode()
 
 
 @pytest.mark.parametrize(
