@@ -184,17 +184,19 @@ def failures_before_success(guest_sign_ins: Sorted[SignInEvent], scene: Scene) -
     found = scene.found()
     for _, events in guest_sign_ins.groups():
         failures: deque[SignInEvent] = deque(maxlen=1000)
+        told: SignInEvent | None = None
         for event in events:
             if event.at is None:
                 continue
             while failures and failures[0].at is not None and event.at - failures[0].at > width:
                 failures.popleft()
             if event.succeeded:
-                if len(failures) >= least:
+                if len(failures) >= least and failures[-1] is not told:
+                    # Further successes after the same failures are the same story.
+                    told = failures[-1]
                     ids = [event.id, *(f.id for f in failures)][:20]
                     ips = ", ".join(dict.fromkeys(f.ip for f in failures if f.ip))
                     found.add(event.at, sign_in_row(event, failures=len(failures), failed_from=ips) | {"ids": ids})
-                failures.clear()
             elif event.error is not None and event.error not in a.INTERRUPTS:
                 failures.append(event)
     if found:
