@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from posture.emulator.odata import And, Compare, Expr, Moment, test_of
+from posture.emulator.odata import And, Compare, Expr, Moment, matcher
 from posture.emulator.population import Population, Values
 
 EXPAND_CAP = 20
@@ -119,7 +119,7 @@ class GeneratedRows:
                     rest.append(part)
         if not rest:
             return range(low, max(low, high))
-        test = test_of(And(tuple(rest)))
+        test = matcher(And(tuple(rest)))
         return array("L", (i for i in range(low, high) if test(self.row(i))))
 
     def render(

@@ -325,7 +325,7 @@ def widest(tree: Expr) -> int:
             return 1
 
 
-def test_of(tree: Expr) -> Test:
+def matcher(tree: Expr) -> Test:
     """Return a function that tells whether a row satisfies a tree.
 
     Text compares without regard to letter case, times as instants, and nothing
@@ -340,15 +340,15 @@ def test_of(tree: Expr) -> Test:
             needle = value.casefold()
             return lambda row: _text(op, value_at(row, path), needle)
         case Lambda(path, op, var, body):
-            return _lambda_test(path, op, var, test_of(body) if body else None)
+            return _lambda_test(path, op, var, matcher(body) if body else None)
         case Not(body):
-            inner = test_of(body)
+            inner = matcher(body)
             return lambda row: not inner(row)
         case And(parts):
-            tests = [test_of(p) for p in parts]
+            tests = [matcher(p) for p in parts]
             return lambda row: all(t(row) for t in tests)
         case Or(parts):
-            tests = [test_of(p) for p in parts]
+            tests = [matcher(p) for p in parts]
             return lambda row: any(t(row) for t in tests)
 
 

@@ -8,7 +8,7 @@ from typing import IO, Any, Protocol
 
 import orjson
 
-from posture.emulator.odata import Expr, test_of
+from posture.emulator.odata import Expr, matcher
 from posture.snapshot.folder import FileRows
 
 
@@ -60,7 +60,7 @@ class MemoryRows:
         """Return the numbers of the rows a filter lets through."""
         if where is None:
             return range(len(self.rows))
-        test = test_of(where)
+        test = matcher(where)
         return [i for i, r in enumerate(self.rows) if test(r)]
 
     def render(self, numbers: Sequence[int], select: Any, expand: str, nested: Any) -> None:
@@ -110,7 +110,7 @@ class DiskRows:
         """Return the numbers of the rows a filter lets through; reads the file once."""
         if where is None:
             return range(len(self))
-        test = test_of(where)
+        test = matcher(where)
         return array("L", (i for i in range(len(self)) if test(self.row(i))))
 
     def render(self, numbers: Sequence[int], select: Any, expand: str, nested: Any) -> None:
