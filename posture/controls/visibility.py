@@ -147,8 +147,9 @@ def identity_logs_leave_the_tenant(log_export: Rows | Gap, thresholds: Threshold
     https://thoor.tech/blog/hunt-for-guests-with-microsoft-sentinel/
     """
     if isinstance(log_export, Gap):
+        wanted = ", ".join(thresholds.required_log_categories)
         return manual(
-            f"Microsoft Graph does not show this. Look under {_WHERE} for {', '.join(thresholds.required_log_categories)}, "
+            f"Microsoft Graph does not show this. Look under {_WHERE} for {wanted}, "
             "and whether Azure Activity of each subscription is exported; then attest it in posture.toml."
         )
     found = exported_categories(log_export)
