@@ -71,7 +71,8 @@ class Limits:
 
     `attempts` is how often one request is made in the face of broken
     connections and 5xx, `throttled_attempts` in the face of 429;
-    `unreadable_attempts` bounds those that end in a damaged body. A
+    `unreadable_attempts` bounds those that end in a damaged body, and a
+    slow answer counts twice. A
     `Retry-After` above `longest_wait` ends the request at once; all waits of
     one request together stay under `total_wait`. `answer_seconds` bounds one
     whole answer, however slowly it drips. `page_bytes` holds before and after
@@ -85,8 +86,9 @@ class Limits:
     total_wait: float = 900.0
     connect_seconds: float = 30.0
     read_seconds: float = 100.0
-    answer_seconds: float = 300.0
+    answer_seconds: float = 180.0
     page_bytes: int = 64 * 1024 * 1024
+    single_bytes: int = 16 * 1024 * 1024
     page_rows: int = 100_000
     list_pages: int = 50_000
     link_chars: int = 8192

@@ -23,7 +23,7 @@ from posture.errors import AnswerError, GraphError
 from posture.graph.answer import Answer
 from posture.graph.bodies import UnreadableError, as_sent, decoded, single
 from posture.graph.exchange import Exchange
-from posture.graph.judge import Ask, Patience, Reply
+from posture.graph.judge import UNKNOWN_MEMBERS, Ask, Patience, Reply
 
 BATCH_SIZE = 20
 """Questions in one batch, Graph's own limit."""
@@ -124,11 +124,18 @@ class Batcher:
         return pauses
 
     def _content(self, waiting: list[_Question]) -> bytes:
-        headers = {"headers": {"ConsistencyLevel": "eventual"}} if self._eventual else {}
+        headers = dict(UNKNOWN_MEMBERS)
+        if self._eventual:
+            headers["ConsistencyLevel"] = "eventual"
         return orjson.dumps(
             {
                 "requests": [
-                    {"id": str(number), "method": "GET", "url": question.ask.url.removeprefix(self._prefix), **headers}
+                    {
+                        "id": str(number),
+                        "method": "GET",
+                        "url": question.ask.url.removeprefix(self._prefix),
+                        "headers": headers,
+                    }
                     for number, question in enumerate(waiting)
                 ]
             }
@@ -145,7 +152,7 @@ class Batcher:
             pause = judge.after_reply(ask, reply, patience)
             if pause is None:
                 try:
-                    single(reply.body)
+                    single(reply.body, max_bytes=self._exchange.limits.single_bytes)
                 except AnswerError as error:
                     return judge.after_unreadable(ask, reply, error, patience)
                 question.result = judge.answer(ask, reply, outer.client_request_id, question.started, patience.attempt)

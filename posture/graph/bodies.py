@@ -99,12 +99,14 @@ def decoded(decoder: "msgspec.json.Decoder[T]", body: bytes) -> tuple[T, bytes]:
         raise AnswerError("the answer is nested too deeply to be believed") from None
 
 
-def single(body: bytes) -> None:
+def single(body: bytes, *, max_bytes: int = 16 * 1024 * 1024) -> None:
     """Check that a body is one JSON object, without an error in it and without a key given twice.
 
     Raises UnreadableError where it is no JSON and AnswerError where it is
     another thing.
     """
+    if len(body) > max_bytes:
+        raise AnswerError(f"the answer is larger than {max_bytes:,} bytes")
     _is_text(body)
     try:
         value = json.loads(body.decode(), object_pairs_hook=_pairs, parse_constant=_no_constant, parse_float=_finite)

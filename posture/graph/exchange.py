@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from posture.errors import AnswerError, SignInError, TokenRefusedError
 from posture.graph.answer import Answer, Event, Limits
-from posture.graph.judge import Ask, Judge, Patience, Reply
+from posture.graph.judge import UNKNOWN_MEMBERS, Ask, Judge, Patience, Reply
 from posture.graph.pacing import Pace
 from posture.graph.retry import THROTTLED
 from posture.graph.tokens import mark_of
@@ -118,7 +118,7 @@ class Exchange:
 
 
 def _headers(ask: Ask, sent_id: str) -> Mapping[str, str]:
-    headers = {"Accept": ask.accept, "client-request-id": sent_id, "x-ms-throttle-priority": "Low"}
+    headers = {"Accept": ask.accept, "client-request-id": sent_id, "x-ms-throttle-priority": "Low", **UNKNOWN_MEMBERS}
     if ask.eventual:
         headers["ConsistencyLevel"] = "eventual"
     return headers

@@ -36,6 +36,13 @@ KEPT_HEADERS = (
 )
 
 
+UNKNOWN_MEMBERS = {"Prefer": "include-unknown-enum-members"}
+"""Asks for the value itself where Graph would say `unknownFutureValue`: what we do not know, we name.
+
+Source: https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One request. `keep_body` False leaves the body out of the Answer, for pages."""
@@ -116,7 +123,7 @@ class Judge:
         if asked and not patience.challenged:
             patience.challenged = True
             self.credential.challenge(asked, reply.mark)
-            return self._at_once("token", ask, "Conditional Access asks for a new token", patience)
+            return self._with_new_token(ask, "Conditional Access asks for a new token", patience)
         if asked:
             raise TokenRefusedError(
                 f"{ask.path}: Conditional Access asks for more than this sign-in can give",
@@ -128,21 +135,25 @@ class Judge:
         if reply.status == 401 and not patience.token_renewed and not patience.challenged:
             patience.token_renewed = True
             self.credential.forget(reply.mark)
-            return self._at_once("token", ask, "the token was not accepted and is renewed", patience)
+            return self._with_new_token(ask, "the token was not accepted and is renewed", patience)
         if refusal.code == NON_PREMIUM and not patience.unlicensed_once:
             patience.unlicensed_once = True
-            return self._at_once("retry", ask, "called unlicensed; asked once more", patience)
+            pause = backoff(2, throttled=False)
+            self.tell(Event("retry", ask.path, "called unlicensed; asked once more", pause, patience.attempt))
+            return pause
         raise self._error(ask, reply, patience)
 
     def after_failure(self, ask: Ask, failure: "httpx.TransportError", patience: Patience) -> float:
         """Return the pause after a connection that failed or a body that arrived damaged, or raise."""
-        from posture.graph.transport import DamagedError, OversizeError
+        import httpx
+
+        from posture.graph.transport import DamagedError, OversizeError, TooSlowError
 
         words = network_words(failure)
         if isinstance(failure, OversizeError):
             raise AnswerError(f"{ask.path}: {words}", url=ask.url)
         damaged = isinstance(failure, DamagedError)
-        patience.unreadable += damaged
+        patience.unreadable += 2 if isinstance(failure, TooSlowError | httpx.ReadTimeout) else int(damaged)
         pause = backoff(patience.attempt, throttled=False)
         spent = patience.unreadable >= self.limits.unreadable_attempts
         if is_hopeless(failure) or spent or not patience.allows(pause):
@@ -183,8 +194,8 @@ class Judge:
             headers={name: cleaned(reply.headers[name]) for name in KEPT_HEADERS if name in reply.headers},
         )
 
-    def _at_once(self, kind: str, ask: Ask, why: str, patience: Patience) -> float:
-        self.tell(Event(kind, ask.path, why, 0.0, patience.attempt))
+    def _with_new_token(self, ask: Ask, why: str, patience: Patience) -> float:
+        self.tell(Event("token", ask.path, why, 0.0, patience.attempt))
         return 0.0
 
     def _after_transient(self, ask: Ask, reply: Reply, patience: Patience) -> float:

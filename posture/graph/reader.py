@@ -8,7 +8,7 @@ raw; waiting, asking again, paging and believing an answer are decided here.
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +49,9 @@ class GraphReader:
     people, with status, code and request id.
     """
 
-    def __init__(self, root: str, exchange: Exchange, limits: Limits, close: Sequence[Callable[[], object]]) -> None:
+    def __init__(
+        self, root: str, exchange: Exchange, limits: Limits, close: Sequence[Callable[[], Awaitable[None]]]
+    ) -> None:
         self.root = root
         self._exchange, self._limits, self._close = exchange, limits, close
 
@@ -73,7 +75,10 @@ class GraphReader:
         """Return one answer, known to be a JSON object without an error in it."""
         from posture.graph.bodies import single
 
-        answer, _ = await self._exchange.ask(Ask(self._url(path, params, version), eventual=eventual), single)
+        def checked(body: bytes) -> None:
+            single(body, max_bytes=self._limits.single_bytes)
+
+        answer, _ = await self._exchange.ask(Ask(self._url(path, params, version), eventual=eventual), checked)
         return answer
 
     async def count(
@@ -202,11 +207,9 @@ class GraphReader:
         return address(self.root, version, path, params)
 
     async def aclose(self) -> None:
-        """Close connections; the credential stays open, it may serve another reader."""
+        """Close connections and the credential. A reader that shares the credential would sign in anew."""
         for close in self._close:
-            done = close()
-            if asyncio.iscoroutine(done):
-                await done
+            await close()
 
 
 def _placed(error: AnswerError, answer: Answer) -> AnswerError:
@@ -334,4 +337,4 @@ def _open(
         on_event=on_event,
         may_lack_token=may_lack_token,
     )
-    return GraphReader(root, exchange, limits, [close])
+    return GraphReader(root, exchange, limits, [close, credential.close])

@@ -39,6 +39,7 @@ class Say:
     packed: bool = False
     cut: int | None = None
     drip: float = 0.0
+    late: float = 0.0
     chunked: bool = False
     raw_headers: bytes = b""
     damage: Callable[[bytes], bytes] | None = None
@@ -110,6 +111,7 @@ class Server:
     async def _answer(self, say: Say, writer: asyncio.StreamWriter) -> bool:
         if say.cut == -1:
             return False
+        await asyncio.sleep(say.late)
         body = say.payload()
         writer.write(say.head(len(body)))
         sent = body if say.cut is None else body[: say.cut]

@@ -157,7 +157,7 @@ def test_the_advanced_header_and_the_version_go_with_each_item() -> None:
             "id": "0",
             "method": "GET",
             "url": "/users?$top=5&$filter=a%20eq%20'b'",
-            "headers": {"ConsistencyLevel": "eventual"},
+            "headers": {"Prefer": "include-unknown-enum-members", "ConsistencyLevel": "eventual"},
         }
 
     using(test)

@@ -44,6 +44,7 @@ def test_a_single_answer_comes_whole_with_its_proof() -> None:
         assert asked.headers["accept-encoding"] == "gzip"
         assert asked.headers["client-request-id"] == answer.client_request_id
         assert asked.headers["user-agent"].startswith("posture/")
+        assert asked.headers["prefer"] == "include-unknown-enum-members"
         assert "consistencylevel" not in asked.headers
 
     using(test)

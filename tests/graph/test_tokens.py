@@ -228,7 +228,9 @@ def test_a_token_that_expires_mid_run_is_renewed_once() -> None:
         assert told.kinds() == ["token"]
         assert inner.asked[0]["scopes"] == (GLOBAL.scope,)
         assert inner.asked[0]["enable_cae"] is True
+        closed = inner.closed
         await reader.aclose()
+        assert inner.closed == closed + 1
 
     asyncio.run(run())
 

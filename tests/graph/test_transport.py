@@ -176,6 +176,9 @@ def test_a_real_host_is_reached_through_the_proxy(clean_env: pytest.MonkeyPatch)
 
             return AccessToken("marked-token", 4102444800)
 
+        async def close(self) -> None:
+            """Nothing is open."""
+
     async def run() -> None:
         listening = await asyncio.start_server(proxy, "127.0.0.1", 0)
         clean_env.setenv("HTTPS_PROXY", f"http://me:pw@127.0.0.1:{listening.sockets[0].getsockname()[1]}")
