@@ -181,7 +181,7 @@ def guests_have_registered_mfa(
     told = f"{t.registered:,} of {number(judged, 'guest')} who must do MFA here have registered it."
     if high < _LEAST:
         return failed(told, observed=seen)
-    if low >= thresholds.min_registered_pct:
+    if judged and low >= thresholds.min_registered_pct:
         return passed(told, observed=seen)
     if low >= _LEAST and high < thresholds.min_registered_pct:
         return partial(told, observed=seen)
