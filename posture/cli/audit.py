@@ -26,7 +26,20 @@ def register(app: typer.Typer) -> None:
     app.command()(assess)
 
 
+Unfinished = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[RUN]", help="With --resume: the unfinished run; the newest otherwise.", show_default=False
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Take up an unfinished run, with the options it was begun with.")
+]
+
+
 def audit(
+    resume_from: Unfinished = None,
+    resume: Resume = False,
     sample: o.Sample = None,
     graph_url: o.GraphUrl = None,
     auth: o.Auth = None,
@@ -46,12 +59,6 @@ def audit(
     lookback_days: o.Lookback = None,
     ignore_exceptions: o.IgnoreExceptions = False,
     no_people: o.NoPeople = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Take up an unfinished run: --from FOLDER, else the newest.")
-    ] = False,
-    resume_from: Annotated[
-        Path | None, typer.Option("--from", metavar="FOLDER", help="The unfinished run to take up.")
-    ] = None,
     json_out: o.Json = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
@@ -64,6 +71,8 @@ def audit(
 
 
 def collect(
+    resume_from: Unfinished = None,
+    resume: Resume = False,
     sample: o.Sample = None,
     graph_url: o.GraphUrl = None,
     auth: o.Auth = None,
@@ -79,12 +88,6 @@ def collect(
     decline: o.Decline = None,
     include: o.Include = None,
     lookback_days: o.Lookback = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Take up an unfinished run: --from FOLDER, else the newest.")
-    ] = False,
-    resume_from: Annotated[
-        Path | None, typer.Option("--from", metavar="FOLDER", help="The unfinished run to take up.")
-    ] = None,
     json_out: o.Json = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
@@ -184,7 +187,7 @@ class Job:
         """Return the folder of the run: a new one, or the one to take up."""
         from posture.history.runs import start, unfinished
 
-        if self.resume or self.resume_from is not None:
+        if self.resume:
             return unfinished(self.out, self.resume_from)
         return start(self.out)
 
@@ -192,8 +195,11 @@ class Job:
         """Read the target into the run's evidence folder."""
         import asyncio
 
-        from posture.history.runs import drop
+        from posture.history.runs import EVIDENCE, drop, is_collected
+        from posture.snapshot.store import load
 
+        if is_collected(run):
+            return load(run / EVIDENCE)
         try:
             return asyncio.run(self._read(run))
         except GraphError as error:
@@ -315,6 +321,8 @@ def _job(given: dict[str, Any]) -> Job:
     from posture.cli import config as c
     from posture.cli.target import target
 
+    if given["resume_from"] is not None and not given["resume"]:
+        raise SettingsError(f"{given['resume_from']}: a run is named only with --resume")
     loaded = c.load(given["config"], tenant=given["tenant"] or "")
     names = ("sample", "graph_url", "auth", "cloud", "tenant", "client_id", "certificate", "token_cache", "ca_bundle")
     where = target(loaded, **{n: given[n] for n in names})

@@ -44,8 +44,6 @@ class Journal:
             raise EvidenceError(f"{file} is damaged. Start a new run without --resume.")
         return found
 
-    def remove(self) -> None:
-        """Forget the journal: the run is finished."""
-        for file in self._root.iterdir():
-            file.unlink()
-        self._root.rmdir()
+    def forget(self, name: str) -> None:
+        """Drop an entry, if there is one."""
+        (self._root / f"{name}.json").unlink(missing_ok=True)

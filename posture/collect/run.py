@@ -16,12 +16,14 @@ from posture.errors import (
     AccessDeniedError,
     AnswerError,
     BadRequestError,
+    EvidenceError,
     GraphError,
     NetworkError,
     NotFoundError,
     NotLicensedError,
     OutputError,
     ServerError,
+    SettingsError,
     SignInError,
     ThrottledError,
     TokenRefusedError,
@@ -85,16 +87,13 @@ class Plan:
 async def collect(graph: "GraphReader", plan: Plan) -> Snapshot:
     """Read everything the plan wants, write the evidence folder and return it as a snapshot.
 
-    A journal left in the folder by a killed run is taken up. Raises
+    A journal left in the folder by a killed run is taken up; it stays until
+    the run is moved to its place, which ends it. Raises
     OutputError where the folder cannot be written and NothingReadError where not
     one source can be read; a single source that fails is a gap, never an error.
     """
     journal = Journal(plan.journal_root or plan.root.parent)
-    started = journal.load("run")
-    taken_at = moment(started["taken_at"]) if started else None
-    if taken_at is None:
-        taken_at = plan.clock()
-        journal.save("run", {"taken_at": stamp(taken_at), "version": __version__})
+    taken_at = _begun(journal, plan)
     run = _Run(graph, plan, journal, taken_at)
     await run.all()
     tenant = _tenant(run.facts, plan.meta)
@@ -114,8 +113,37 @@ async def collect(graph: "GraphReader", plan: Plan) -> Snapshot:
 
     write_private(plan.root / "settings.json", dump(settings_json(plan.settings)))
     write_private(plan.root / "manifest.json", dump(manifest))
-    journal.remove()
     return load(plan.root)
+
+
+def _begun(journal: Journal, plan: Plan) -> datetime:
+    """Return when the run began: now, or when the run that is taken up did.
+
+    Raises SettingsError where that run was begun for something else.
+    """
+    terms = {
+        "version": __version__,
+        "target": plan.meta.get("target", ""),
+        "cloud": plan.cloud,
+        "lookback_days": plan.settings.thresholds.lookback_days,
+        "sources": sorted(plan.wanted) if plan.wanted is not None else None,
+        "declined": sorted(plan.declined),
+    }
+    started = journal.load("run")
+    if started is None:
+        taken_at = plan.clock()
+        journal.save("run", {"taken_at": stamp(taken_at), **terms})
+        return taken_at
+    for name, value in terms.items():
+        if started.get(name) != value:
+            raise SettingsError(
+                f"the unfinished run was begun with {name} {started.get(name)!r}, not {value!r}; "
+                "take it up with the options it was begun with, or start a new one without --resume"
+            )
+    begun = moment(started.get("taken_at"))
+    if begun is None:
+        raise EvidenceError("the journal of the unfinished run is damaged; start a new run without --resume")
+    return begun
 
 
 class _Run:

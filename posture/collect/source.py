@@ -199,15 +199,15 @@ class Source:
         stem = relative_path(version, path, label)
         wanted = _List(path, params, stem, version, eventual, key, count, partition, keep, whole)
         state = self._journal.load(f"{self._fact}.list")
-        attempts = (state, None) if state else (None,)
-        for attempt, saved in enumerate(attempts):
+        if state is not None and state["list"] == wanted.as_json():
             try:
-                return await self._read_checked(wanted, saved)
-            except (BadRequestError, NotFoundError, AnswerError):
-                # A next link kept over a break may have expired; then the list is read from its start.
-                if saved is None or attempt + 1 == len(attempts):
+                return await self._read_checked(wanted, state)
+            except (BadRequestError, NotFoundError, AnswerError, EvidenceError) as error:
+                # A next link kept over a break may have expired, or the spool be gone with a run that
+                # was killed just after sorting it: the list is read from its start.
+                if isinstance(error, ShortListError):
                     raise
-        raise AssertionError("unreachable")
+        return await self._read_checked(wanted, None)
 
     async def _read_checked(self, wanted: "_List", saved: dict[str, Any] | None) -> FileRows:
         short: ShortListError | None = None
@@ -320,12 +320,19 @@ class _List:
     keep: Callable[[bytes], bool] | None
     whole: str
 
+    def as_json(self) -> dict[str, Any]:
+        """Return what tells this list from another, for the journal."""
+        return {"stem": self.stem, "params": dict(self.params), "version": self.version}
+
 
 class _Reading:
     """One try to read one list: parts, pages, checkpoints, counts."""
 
     def __init__(self, source: Source, wanted: _List, saved: dict[str, Any] | None) -> None:
         self._source, self._wanted = source, wanted
+        if saved is None:
+            # What an earlier try left must not be taken for this one's: its rows are about to be overwritten.
+            source._journal.forget(f"{source._fact}.list")
         state = saved["writer"] if saved else None
         self._writer = RowsWriter(source._root, wanted.stem, source._journal.spool(source._fact), state)
         self._parts = [Part(**p) for p in saved["parts"]] if saved else []
@@ -488,6 +495,7 @@ class _Reading:
         self._source._journal.save(
             f"{self._source._fact}.list",
             {
+                "list": self._wanted.as_json(),
                 "writer": self._writer.checkpoint(),
                 "parts": [p.as_json() for p in self._parts],
                 "before": self._before,

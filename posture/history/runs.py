@@ -13,6 +13,8 @@ from posture.snapshot.types import Tenant
 
 UNFINISHED = ".unfinished"
 EVIDENCE = "evidence"
+JOURNAL = "journal"
+_ENDED = ".journal-ended"
 _DEVICES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 
 
@@ -43,18 +45,28 @@ def start(out: Path) -> Path:
 def unfinished(out: Path, wanted: Path | None = None) -> Path:
     """Return the run to take up: the one named, else the newest under `out`."""
     if wanted is not None:
-        if not (wanted / "journal").is_dir():
+        if not _can_go_on(wanted):
             raise SettingsError(f"{wanted} is no unfinished run; leave the folder out to take up the newest")
         return wanted
     root = out / UNFINISHED
-    found = sorted(p for p in root.iterdir() if (p / "journal").is_dir()) if root.is_dir() else []
+    found = sorted(p for p in root.iterdir() if _can_go_on(p)) if root.is_dir() else []
     if not found:
         raise SettingsError(f"there is no unfinished run under {root}; start one without --resume")
     return found[-1]
 
 
+def _can_go_on(run: Path) -> bool:
+    return (run / JOURNAL).is_dir() or is_collected(run)
+
+
+def is_collected(run: Path) -> bool:
+    """Return whether all of a run's evidence is there and only the rest is to do."""
+    return not (run / JOURNAL).is_dir() and (run / EVIDENCE / "manifest.json").is_file()
+
+
 def finish(run: Path, out: Path, tenant: Tenant, taken_at: datetime) -> Path:
     """Move a finished run to its place under `out` and return it; an existing run is never overwritten."""
+    _end_journal(run)
     home = out / (slug(tenant.primary_domain) or slug(tenant.id) or "unknown-tenant")
     private_dir(home)
     name = taken_at.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
@@ -69,6 +81,13 @@ def finish(run: Path, out: Path, tenant: Tenant, taken_at: datetime) -> Path:
         _tidy(run.parent)
         return target
     raise OutputError(f"{home} holds a thousand runs of {name}")
+
+
+def _end_journal(run: Path) -> None:
+    """Remove the journal so that a kill in between leaves all of it or none."""
+    if (run / JOURNAL).is_dir():
+        (run / JOURNAL).rename(run / _ENDED)
+    shutil.rmtree(run / _ENDED, ignore_errors=True)
 
 
 def drop(run: Path) -> None:

@@ -140,6 +140,8 @@ def write_sorted(root: Path, stem: str, ordered: Iterable[bytes]) -> Written:
         if last_id is not None:
             put(last_line)
     name = f"{stem}.ndjson.gz" if packed is not None else f"{stem}.ndjson"
+    # A run that was killed may have left the list in its other form.
+    (root / (f"{stem}.ndjson" if packed is not None else f"{stem}.ndjson.gz")).unlink(missing_ok=True)
     if packed is None:
         write_private(root / name, plain.getvalue())
     return Written(name, file_sha256(root / name), (root / name).stat().st_size, rows, duplicates, unidentified)
