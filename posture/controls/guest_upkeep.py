@@ -95,9 +95,9 @@ def disabled_guests_are_deleted(
 
     Holds when no guest is switched off, or each was switched off within
     `disabled_days` as the audit log tells. Partial when others hold no group,
-    role, application or object of their own, and when the audit log could not
-    be read, since the directory itself does not say since when. Fails when a
-    guest for whom the log has no such event still holds access.
+    role, application or object of their own. Fails when a guest for whom the
+    log has no such event still holds access. The directory itself does not say
+    since when: without the audit log a guest with access is not assessed.
 
     Why: a guest who is switched off keeps every group and role. One click of a
     helpdesk brings all of it back.
@@ -123,8 +123,12 @@ def disabled_guests_are_deleted(
     stored = t.disabled - t.recent
     seen = {"disabled guests": t.disabled, f"disabled within {days} days": t.recent, "still holding access": t.holding}
     if isinstance(directory_audits, Gap):
-        if t.disabled:
-            note = f"Since when is not known: the audit log was not read ({directory_audits.detail})."
+        since = f"since when is not known: the audit log was not read ({directory_audits.detail})"
+        if t.holding:
+            told = f"{number(t.holding, 'guest')} switched off still with access; {since}"
+            raise UnknownValueError(told, because=directory_audits)
+        if t.disabled and not t.unclear:
+            note = f"{since[0].upper()}{since[1:]}."
             return partial(f"{number(t.disabled, 'guest')} switched off and kept.", observed=seen, notes=(note,))
     elif t.holding:
         told = f"{number(t.holding, 'guest')} switched off, not within the last {days} days of the audit log, still"

@@ -74,9 +74,12 @@ class TestDisabled:
 
     def test_without_the_audit_log(self) -> None:
         refused = gap("directory_audits")
+        bare = self.judge(directory_audits=refused)
+        assert bare.outcome is Outcome.PARTIAL
+        assert "not read" in bare.notes[0]
         found = self.judge(directory_audits=refused, guest_memberships=[in_groups(1, 4)])
-        assert found.outcome is Outcome.PARTIAL
-        assert "not read" in found.notes[0]
+        assert found.outcome is Outcome.NOT_ASSESSED, "losing a permission must not better a fail"
+        assert found.gap.reason is GapReason.PERMISSION
         assert self.judge(directory_audits=refused, guests=[guest(1)]).outcome is Outcome.PASS
 
     @pytest.mark.parametrize("name", ["guest_memberships", "guest_owned_objects", "guest_app_roles"])
