@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -40,6 +40,9 @@ from posture.snapshot.folder import gzip_writer, private_file
 from posture.snapshot.guests import SIDE_LISTS, Guest, guests
 from posture.snapshot.types import Fact, Gap, GapReason, Rows, Snapshot
 
+if TYPE_CHECKING:
+    from posture.hunts.results import HuntResult
+
 log = logging.getLogger("posture.assess")
 
 _UNSEEN_SEVERITY = Severity.INFO
@@ -52,12 +55,14 @@ def evaluate(
     *,
     affected: Path | None = None,
     controls: tuple[Control, ...] | None = None,
+    hunts: bool = True,
 ) -> Assessment:
     """Judge a snapshot by the catalogue.
 
     `affected` is the folder that takes all objects each finding concerns, one
-    file a control; without it they are counted and sampled only. Raises
-    EvidenceError where the evidence itself is damaged.
+    file a control; without it they are counted and sampled only. `hunts` looks
+    for leads where logs were read. Raises EvidenceError where the evidence
+    itself is damaged.
     """
     chosen = catalogue() if controls is None else controls
     snapshot = _usable(snapshot)
@@ -69,17 +74,28 @@ def evaluate(
     finally:
         files.close()
     files.keep({f.control.code for f in findings if f.affected.file})
+    hunted = _hunted(snapshot, settings) if hunts else None
     return Assessment(
         tenant=snapshot.tenant,
         taken_at=snapshot.taken_at,
         settings=settings,
         findings=findings,
-        leads=(),
+        leads=hunted.leads if hunted else (),
         gaps=_gaps(snapshot, chosen),
         score=score(findings),
         guests=counted.numbers,
         stale_acceptances=acceptances.unused(findings),
+        hunts=hunted,
     )
+
+
+def _hunted(snapshot: Snapshot, settings: Settings) -> "HuntResult | None":
+    """Hunt in the logs that were read; they never touch findings or score."""
+    if not {"directory_audits", "sign_ins", "sign_ins_non_interactive"} & snapshot.facts.keys():
+        return None
+    from posture.hunts.run import hunt_snapshot  # only where there is a log: the hunts cost some start-up
+
+    return hunt_snapshot(snapshot, settings)
 
 
 class _AffectedFiles:

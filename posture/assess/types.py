@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posture.controls.registry import Control, Outcome
 from posture.settings import AcceptedRisk, Settings, Severity
 from posture.snapshot.types import Gap, Tenant
+
+if TYPE_CHECKING:
+    from posture.hunts.results import HuntResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,11 @@ class GuestNumbers:
 
 @dataclass(frozen=True)
 class Assessment:
-    """Findings in code order with everything that went into them."""
+    """Findings in code order with everything that went into them.
+
+    `hunts` is all that hunting gave besides the leads (windows, places, who
+    invited whom); None where no log was read.
+    """
 
     tenant: Tenant
     taken_at: datetime
@@ -145,6 +152,7 @@ class Assessment:
     score: Score
     guests: GuestNumbers
     stale_acceptances: tuple[tuple[AcceptedRisk, str], ...] = ()
+    hunts: "HuntResult | None" = None
 
     @property
     def counts(self) -> dict[str, int]:

@@ -41,8 +41,14 @@ class Found:
 
     @property
     def rows(self) -> tuple[Mapping[str, Any], ...]:
-        """The rows kept, newest first."""
-        return tuple(entry[3] for entry in sorted(self._rows, key=lambda e: e[:3], reverse=True))
+        """The rows kept, newest first, all with the same keys so that they make a table; what a row lacks is ""."""
+        rows = [entry[3] for entry in sorted(self._rows, key=lambda e: e[:3], reverse=True)]
+        keys: dict[str, None] = {}
+        for row in rows:
+            keys.update(dict.fromkeys(row))
+        last = [k for k in ("ids", "place") if k in keys]
+        order = [*(k for k in keys if k not in last), *last]
+        return tuple({k: row.get(k, [] if k in ("ids", "steps") else "") for k in order} for row in rows)
 
     def lead(self, severity: Severity, summary: str) -> Lead:
         """Return the lead; the hunt's own words are added where it is run."""

@@ -65,7 +65,8 @@ class BadRow:
 class HuntRun:
     """One hunt of the catalogue in this run. `not_run` says in a sentence why it was not run, "" where it was.
 
-    `limits` are sentences on what it could not see.
+    `limits` are sentences on what it could not see. `failed` says that posture
+    itself failed in it.
     """
 
     code: str
@@ -73,6 +74,7 @@ class HuntRun:
     leads: int = 0
     not_run: str = ""
     limits: tuple[str, ...] = ()
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@
 Pure but for scratch files: the same rows and settings give the same result.
 """
 
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from posture.assess.types import Lead
-from posture.errors import EvidenceError
+from posture.errors import EvidenceError, PostureError
 from posture.hunts.files import rows as file_rows
 from posture.hunts.invitations import is_invitation
 from posture.hunts.inviters import InvitationTree, Inviters, TreeBuilder, reach_of
@@ -25,10 +26,12 @@ from posture.hunts.results import HuntResult, HuntRun, Window
 from posture.hunts.shapes import ACCEPTED, Other, Record, Shape, column_name, shape_of
 from posture.hunts.sorting import HOLD
 from posture.hunts.streams import Streams, invited_address
-from posture.hunts.tenant import LOG_FACTS, fact_windows, people_of, roles_held, scene_of, team_ids, why_missing
+from posture.hunts.tenant import LOG_FACTS, fact_windows, listed, people_of, roles_held, scene_of, team_ids, why_missing
 from posture.settings import Settings
 from posture.snapshot.guests import Guest, guests
 from posture.snapshot.types import Fact, Snapshot
+
+log = logging.getLogger("posture.hunts")
 
 ROWS = 20
 """Rows a lead keeps."""
@@ -58,7 +61,7 @@ def hunt_snapshot(snapshot: Snapshot, settings: Settings, *, keep: int = ROWS, h
     with tempfile.TemporaryDirectory(prefix="posture-hunt-") as scratch:
         streams = Streams(people, Path(scratch), hold)
         for name, (_, shape) in LOG_FACTS.items():
-            if name in snapshot.facts:
+            if listed(snapshot, name) is not None:
                 _take_fact(streams, name, snapshot.facts[name], shape)
         streams.close()
         windows = tuple(fact_windows(snapshot, streams))
@@ -111,13 +114,15 @@ def _take_fact(streams: Streams, name: str, fact: Fact, shape: Shape) -> None:
     quiet = name == "sign_ins_non_interactive"
     streams.span(LOG_FACTS[name][0], name)
     for number, row in enumerate(fact.value, 1):
-        found = shape.read(row)
+        found = shape.read(row) if isinstance(row, Mapping) else None
         if isinstance(found, Record):
             if quiet and found.interactive is None:
                 found = replace(found, interactive=False)
             streams.take(found, name, number)
         elif isinstance(found, Other):
             streams.other(name, found)
+        else:
+            streams.bad(name, number, "it is no object")
 
 
 def _take_file(streams: Streams, path: Path, label: str) -> None:
@@ -175,11 +180,15 @@ def _hunted(
     tree, late = _tree(streams, scene, snapshot)
     for one in hunts():
         lacking = [missing[name] for name in one.logs if not had[name]]
-        own, limits = ([], []) if lacking else _one(one, streams, scene)
-        if one.code == _LATE and late:
-            own += [_dressed(lead, one, scene) for lead in late]
-        leads += own
-        runs.append(HuntRun(one.code, one.title, len(own), " ".join(lacking), tuple(limits)))
+        if lacking:
+            found: list[Lead] = []
+            run = HuntRun(one.code, one.title, 0, " ".join(lacking))
+        else:
+            found, run = _one(one, streams, scene)
+        if one.code == _LATE:
+            found += [_dressed(lead, one, scene) for lead in late]
+        leads += found
+        runs.append(replace(run, leads=len(found)))
     places, left_out = sign_in_places(streams.guest_sign_ins)
     return HuntResult(
         leads=tuple(sorted(leads, key=lambda lead: (-lead.severity.rank, lead.hunt, lead.summary))),
@@ -196,17 +205,24 @@ def _hunted(
     )
 
 
-def _one(one: Hunt, streams: Streams, scene: Scene) -> tuple[list[Lead], list[str]]:
-    """Run one hunt."""
+def _one(one: Hunt, streams: Streams, scene: Scene) -> tuple[list[Lead], HuntRun]:
+    """Run one hunt. A bug in it costs its own leads and is said; damaged scratch files and full disks end the run."""
     given = streams.all()
     leads: list[Lead] = []
     limits: list[str] = []
-    for found in one.function(**{name: given[name] for name in one.streams}, scene=scene):
-        if isinstance(found, Limit):
-            limits.append(found.sentence)
-        else:
-            leads.append(_dressed(found, one, scene))
-    return leads, limits
+    try:
+        for found in one.function(**{name: given[name] for name in one.streams}, scene=scene):
+            if isinstance(found, Limit):
+                limits.append(found.sentence)
+            else:
+                leads.append(_dressed(found, one, scene))
+    except PostureError:
+        raise
+    except Exception as bug:  # a bug in one hunt must not cost the others, nor the findings
+        log.exception("hunt %s failed", one.code)
+        words = f"posture failed while hunting: {type(bug).__name__}"
+        return [], HuntRun(one.code, one.title, 0, words, failed=True)
+    return leads, HuntRun(one.code, one.title, len(leads), limits=tuple(limits))
 
 
 def _dressed(lead: Lead, one: Hunt, scene: Scene) -> Lead:
@@ -228,7 +244,7 @@ def _tree(streams: Streams, scene: Scene, snapshot: Snapshot | None) -> tuple[In
     """Draw who invited whom, and judge the guest list's own dates, in one pass over the guests."""
     inviters = Inviters(scene.people.guests)
     inviters.take(streams.guest_records, is_invitation)
-    if snapshot is None or "guests" not in snapshot.facts:
+    if snapshot is None or listed(snapshot, "guests") is None:
         builder = TreeBuilder(inviters)
         for guest in _invited(streams):
             builder.add(guest)
@@ -236,8 +252,7 @@ def _tree(streams: Streams, scene: Scene, snapshot: Snapshot | None) -> tuple[In
     late = LateRedemptions(scene)
     roles, teams = roles_held(snapshot), team_ids(snapshot)
     builder = TreeBuilder(inviters, roles, teams)
-    if "guest_sponsors" in snapshot.facts:
-        builder.scout(snapshot.facts["guest_sponsors"].value)
+    builder.scout(listed(snapshot, "guest_sponsors") or ())
     for guest in guests(snapshot):
         builder.add(guest)
         if late.concerns(guest):

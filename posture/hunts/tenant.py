@@ -1,9 +1,10 @@
 """What the hunts know of the tenant besides its logs, from the other lists of the same run."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import unquote
 
 from posture.errors import UnknownValueError
@@ -30,12 +31,20 @@ LOG_FACTS: Mapping[str, tuple[str, Shape]] = {
 _SINCE = re.compile(r"(?:activityDateTime|createdDateTime)\s+ge\s+([0-9T:.Z+-]+)")
 
 
+def listed(snapshot: Snapshot | None, name: str) -> Iterable[Mapping[str, Any]] | None:
+    """Return a list fact's objects; None where it was not read or is no list. What is no object is passed over."""
+    fact = snapshot.facts.get(name) if snapshot is not None else None
+    if fact is None or isinstance(fact.value, str | bytes | Mapping) or not hasattr(fact.value, "__iter__"):
+        return None
+    return (row for row in fact.value if isinstance(row, Mapping))
+
+
 def people_of(snapshot: Snapshot, settings: Settings) -> People:
     """Return who belongs where, from the lists of a run."""
     domains = {d.casefold() for d in snapshot.tenant.domains}
-    if "domains" in snapshot.facts:
-        rows = snapshot.facts["domains"].value
-        domains |= {str(r.get("id")).casefold() for r in rows if r.get("isVerified") is not False}
+    domains |= {
+        str(r.get("id")).casefold() for r in listed(snapshot, "domains") or () if r.get("isVerified") is not False
+    }
     return People(
         tenant=snapshot.tenant.id,
         own_tenants=frozenset(settings.thresholds.own_tenant_ids),
@@ -46,17 +55,17 @@ def people_of(snapshot: Snapshot, settings: Settings) -> People:
 
 
 def _ids(snapshot: Snapshot, name: str) -> IdSet | None:
-    fact = snapshot.facts.get(name)
-    return None if fact is None else IdSet(str(row.get("id", "")) for row in fact.value)
+    rows = listed(snapshot, name)
+    return None if rows is None else IdSet(str(row.get("id", "")) for row in rows)
 
 
 def _retention(snapshot: Snapshot) -> int | None:
     """Return how many days the tenant keeps logs; None where the licences do not tell."""
-    fact = snapshot.facts.get("subscribed_skus")
-    if fact is None:
+    rows = listed(snapshot, "subscribed_skus")
+    if rows is None:
         return None
     try:
-        p1 = licences(fact.value).p1
+        p1 = licences(rows).p1
     except UnknownValueError:
         return None
     return None if p1 is None else LICENSED_DAYS if p1 else FREE_DAYS
@@ -68,7 +77,7 @@ def fact_windows(snapshot: Snapshot, streams: Streams) -> Iterator[Window]:
     retention = _retention(snapshot)
     for name, (log_name, _) in LOG_FACTS.items():
         fact = snapshot.facts.get(name)
-        if fact is None:
+        if fact is None or listed(snapshot, name) is None:
             continue
         rows = found.get((log_name, name), Window(log_name, name, 0, None, None))
         match = _SINCE.search(unquote(fact.provenance.url).replace("+", " "))
@@ -122,28 +131,27 @@ def _joined(windows: list[Window]) -> Window | None:
 
 def _privileged_groups(snapshot: Snapshot | None) -> frozenset[str] | None:
     """Return the groups that may hold roles or were read because they do."""
-    if snapshot is None or "groups" not in snapshot.facts:
+    groups = listed(snapshot, "groups")
+    if groups is None:
         return None
-    found = {str(g.get("id")).casefold() for g in snapshot.facts["groups"].value if g.get("isAssignableToRole") is True}
-    if "privileged_group_members" in snapshot.facts:
-        found |= {str(g.get("id")).casefold() for g in snapshot.facts["privileged_group_members"].value}
+    found = {str(g.get("id")).casefold() for g in groups if g.get("isAssignableToRole") is True}
+    found |= {str(g.get("id")).casefold() for g in listed(snapshot, "privileged_group_members") or ()}
     return frozenset(found)
 
 
 def _entra_domains(snapshot: Snapshot | None) -> frozenset[str] | None:
     """Return guest domains that are some Entra tenant's."""
-    if snapshot is None or "guest_domain_tenants" not in snapshot.facts:
-        return None
-    rows = snapshot.facts["guest_domain_tenants"].value
-    return frozenset(str(r.get("id")).casefold() for r in rows if r.get("tenantId"))
+    rows = listed(snapshot, "guest_domain_tenants")
+    return None if rows is None else frozenset(str(r.get("id")).casefold() for r in rows if r.get("tenantId"))
 
 
 def roles_held(snapshot: Snapshot) -> dict[str, int] | None:
     """Return how many roles each principal holds directly; None where that was not read."""
-    if "role_assignments" not in snapshot.facts:
+    rows = listed(snapshot, "role_assignments")
+    if rows is None:
         return None
     found: dict[str, int] = {}
-    for row in snapshot.facts["role_assignments"].value:
+    for row in rows:
         key = str(row.get("principalId", "")).casefold()
         found[key] = found.get(key, 0) + 1
     return found
@@ -154,10 +162,11 @@ def team_ids(snapshot: Snapshot) -> frozenset[str] | None:
 
     Source: https://learn.microsoft.com/graph/teams-list-all-teams
     """
-    if "groups" not in snapshot.facts:
+    groups = listed(snapshot, "groups")
+    if groups is None:
         return None
     return frozenset(
         str(g.get("id"))
-        for g in snapshot.facts["groups"].value
+        for g in groups
         if isinstance(options := g.get("resourceProvisioningOptions"), list) and "Team" in options
     )
