@@ -250,17 +250,19 @@ def child_evidence(url: str, mode: str = "serial") -> None:
 def child_judge(folder: str, mode: str) -> None:
     """Parse the evidence once, or judge it by all controls (parsing included; the parent subtracts)."""
     from posture.assess.evaluate import evaluate
+    from posture.controls.registry import catalogue
     from posture.settings import Settings
     from posture.snapshot.guests import guests
     from posture.snapshot.store import load
 
     snapshot = load(Path(folder))
+    catalogue()
 
     def parse() -> int:
         return sum(1 for _ in guests(snapshot))
 
     def judge() -> int:
-        return len(evaluate(snapshot, Settings()).findings)
+        return len(evaluate(snapshot, Settings(), hunts=False).findings)
 
     _timed(parse if mode == "parse" else judge)
 
