@@ -33,7 +33,8 @@ class Format:
             if not self.extra:
                 raise
             raise OutputError(
-                f"the format {self.name} needs {missing.name}, which is not installed: pip install 'posture[{self.extra}]'"
+                f"the format {self.name} needs {missing.name}, which is not installed: "
+                f"pip install 'posture[{self.extra}]'"
             ) from missing
         module.render(_without_people(run), out)
 
@@ -78,7 +79,7 @@ def write_reports(run: RunView, folder: Path, names: Iterable[str] = DEFAULT_FOR
     """
     written = []
     private_dir(folder)
-    for made in formats(names):
+    for made in sorted(formats(names), key=lambda f: not f.people_only):  # lists first: they count what others show
         if made.people_only and not run.options.people:
             continue
         written.append(_write(made, run, folder / made.file_of(run)))
@@ -90,11 +91,11 @@ def write_reports(run: RunView, folder: Path, names: Iterable[str] = DEFAULT_FOR
 
 
 def _without_people(run: RunView) -> RunView:
-    if run.options.people:
+    if run.options.people or run.worked_out.get("without people"):
         return run
     from posture.report.no_people import without_people
 
-    return replace(run, assessment=without_people(run.assessment))
+    return replace(run, assessment=without_people(run.assessment), worked_out={"without people": True})
 
 
 def _write(made: Format, run: RunView, path: Path) -> Path:

@@ -38,7 +38,8 @@ def columns(
     """Draw counts as standing bars, in the order given; those in `loud` in the colour of a fail. None for no counts."""
     if not counts:
         return None
-    high, base, top = 196.0, 150.0, 22.0
+    base, top = 150.0, 22.0
+    high = base + 17 + 14 * max(len(_split(label)) for label in counts) - 6
     step = WIDTH / len(counts)
     wide = min(52.0, step * 0.72)
     most = max(counts.values()) or 1
@@ -72,13 +73,13 @@ def domains(
         return None
     shown = [(d, n) for d, n in counts.items() if d != "further domains"][:8]
     most = max(n for _, n in shown)
-    left, room = 168.0, WIDTH - 168.0 - 40.0
+    left, room = 176.0, WIDTH - 176.0 - 40.0
     parts: list[Markup] = []
     for place, (label, count) in enumerate(shown):
         y = place * _ROW
         wide = max(room * count / most, 2.0)
         mail = label in personal
-        parts.append(svg("text", _short(marked(label), 25), x=0, y=y + 14))
+        parts.append(svg("text", _short(marked(label), 24), class_="d", x=0, y=y + 14))
         parts.append(svg("rect", class_="w" if mail else "i", x=left, y=y + 3, width=wide, height=14, rx=3))
         if mail:
             parts.extend(_hatch(left, y + 3, wide, 14))
@@ -142,8 +143,8 @@ def outcome_bar(counts: Sequence[tuple[str, int, str]]) -> tuple[Markup, tuple[S
         length = room * count / total
         parts.extend(_piece(kind, x, length))
         x += length + gap
-    said = ", ".join(f"{n} {words}" for _, n, words in present)
-    bar = svg("svg", *parts, viewBox="0 0 880 14", role="img", preserveAspectRatio="none", aria_label=f"Of {sum(n for _, n, _ in present)} controls {said}.")  # fmt: skip
+    said = f"Of {sum(n for _, n, _ in present)} controls {', '.join(f'{n} {words}' for _, n, words in present)}."
+    bar = svg("svg", *parts, viewBox="0 0 880 14", role="img", preserveAspectRatio="none", aria_label=said)
     return bar, tuple(Segment(kind, n, words, _dot(kind)) for kind, n, words in present)
 
 

@@ -62,15 +62,20 @@ def guest_rows(run: RunView) -> Iterator[GuestRow]:
         return
     roles = directory_roles(snapshot)
     concerned = _Concerned(run.folder / "affected")
+    hunted = run.assessment.hunts
+    links = hunted.inviters.links if hunted and hunted.inviters else None
     for guest in guests(snapshot):
         codes, accepted = concerned.at(guest.id)
-        yield _row(guest, snapshot, roles, codes, accepted)
+        link = links.inviter_of(guest) if links else None
+        inviter = link.inviter.name if link and link.source != "sponsor" else None
+        yield _row(guest, snapshot, roles, inviter, codes, accepted)
 
 
 def _row(
     guest: Guest,
     snapshot: Snapshot,
     roles: Mapping[str, tuple[str, ...]] | None,
+    inviter: str | None,
     codes: tuple[str, ...],
     accepted: bool,
 ) -> GuestRow:
@@ -97,7 +102,7 @@ def _row(
         seen_read=seen_read,
         unseen_days=days_between(seen, taken_at),
         sponsors=_names(snapshot, guest, "guest_sponsors", "sponsors"),
-        inviter=None,
+        inviter=inviter,
         roles=None if roles is None else roles.get(guest.id.casefold(), ()),
         groups=_count(snapshot, guest, "guest_memberships", "transitiveMemberOf", "group"),
         owned=_count(snapshot, guest, "guest_owned_objects", "ownedObjects"),

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from posture.report.dates import iso_minute
-from posture.report.guest_rows import GuestRow, guest_rows
+from posture.report.guest_rows import GuestRow
+from posture.report.population import counted
 from posture.report.text import csv_cell, csv_value
 from posture.report.view import RunView
 
@@ -49,7 +50,7 @@ def render(run: RunView, out: BinaryIO) -> None:
     try:
         writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
         writer.writerow(COLUMNS)
-        writer.writerows([csv_cell(v) for v in cells(row)] for row in guest_rows(run))
+        writer.writerows([csv_cell(v) for v in cells(row)] for row in counted(run))
     finally:
         text.detach()
 

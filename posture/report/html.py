@@ -15,6 +15,7 @@ from posture.report.brand import Brand
 from posture.report.page import page
 from posture.report.text import marked, shown
 from posture.report.view import RunView
+from posture.report.words import sentence
 
 _PAPERS = {"a4": "A4", "letter": "letter"}
 
@@ -54,6 +55,9 @@ def _environment() -> Environment:
     made.filters.update(
         bdi=markup.bdi,
         domain=markup.domain,
+        prose=lambda words: markup.prose(sentence(words)),
+        lines=markup.lines,
+        page_name=_page_name,
         day=dates.iso_date,
         minute=dates.iso_minute,
         percent=dates.percent,
@@ -62,6 +66,13 @@ def _environment() -> Environment:
         marked=marked,
     )
     return made
+
+
+def _page_name(address: str) -> str:
+    """Return the last part of an address, enough to tell one page of documentation from another."""
+    path = address.split("://", 1)[-1].split("?", 1)[0].rstrip("/")
+    host, _, rest = path.partition("/")
+    return rest.rpartition("/")[2] or host
 
 
 def _final(value: Any) -> Any:

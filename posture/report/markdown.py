@@ -9,22 +9,23 @@ from typing import BinaryIO
 
 from posture import CATALOGUE_VERSION, __version__
 from posture.assess.score import FORMULA
-from posture.assess.types import Assessment, Finding, Observed
+from posture.assess.types import Assessment, Finding, Lead, Observed
 from posture.controls.registry import AREAS, Outcome
 from posture.report import words
 from posture.report.dates import iso_minute, long_date, percent, plural
-from posture.report.page import json_text
+from posture.report.text import json_text, marked
 from posture.report.text import markdown_code as code
+from posture.report.text import markdown_prose as ours
 from posture.report.text import markdown_words as prose
-from posture.report.text import marked
 from posture.report.view import RunView
 
 LIMIT = 60_000
 """Bytes the file stays under; GitHub takes 65,536 characters in a comment."""
-SHORT_LIMIT = 4_000
 _OPEN = (Outcome.FAIL, Outcome.PARTIAL)
 _VALUE = 160
 _NAMES = 5
+_SHORT_ROWS = 8
+_NAMED_BY = ("userPrincipalName", "displayName", "name", "id")
 
 
 def render(run: RunView, out: BinaryIO) -> None:
@@ -42,24 +43,22 @@ def whole(run: RunView) -> str:
         *_gaps(run.assessment),
         *_population(run.assessment),
         *_accepted(run.assessment),
-        *_leads(run),
+        *_leads(run.assessment),
         *_method(run),
     ]
     room = LIMIT - _size(head) - _size(tail) - 400
-    details = _fitting(opened, run, room)
-    return "\n".join((*head, *details, *tail)).rstrip("\n") + "\n"
+    return "\n".join((*head, *_fitting(opened, run, room), *tail)).rstrip("\n") + "\n"
 
 
 def short(run: RunView) -> str:
     """Return verdict, score, counts and the worst findings: a comment."""
     assessment = run.assessment
     lines = [f"**{prose(words.verdict(assessment))}**", "", *_score(assessment), ""]
-    opened = [f for f in words.open_findings(assessment)]
-    rows = [_row(f) for f in opened[:8]]
-    if rows:
-        lines += ["| Outcome | Severity | Control | Found |", "| --- | --- | --- | --- |", *rows, ""]
-    if len(opened) > len(rows):
-        lines += [f"and {plural(len(opened) - len(rows), 'further open finding')}.", ""]
+    opened = words.open_findings(assessment)
+    if opened:
+        lines += [*_TABLE_HEAD, *(_row(f) for f in opened[:_SHORT_ROWS]), ""]
+    if len(opened) > _SHORT_ROWS:
+        lines += [f"And {plural(len(opened) - _SHORT_ROWS, 'further open finding')}.", ""]
     unread = words.unread(assessment)
     if unread:
         lines += [prose(unread), ""]
@@ -88,24 +87,15 @@ def _head(run: RunView) -> list[str]:
         "",
         *_score(assessment),
         "",
-        prose(_complete(run)),
+        prose(words.completeness_of(run)),
         "",
     ]
 
 
-def _complete(run: RunView) -> str:
-    fact = run.snapshot.facts.get("guests")
-    p = fact.provenance if fact else None
-    return words.completeness(
-        run.assessment, p.rows if p else None, p.count_before if p else None, p.count_after if p else None
-    )
-
-
 def _score(assessment: Assessment) -> list[str]:
-    counts = assessment.counts
-    said = ", ".join(f"{counts[o.value]} {w}" for o, w in words.COUNTED.items() if counts[o.value])
     rest = words.score_rest(assessment)
-    return [f"**{words.score_head(assessment.score)}**{', ' + rest if rest else ''}. Controls: {said}."]
+    counts = words.counts_words(assessment.counts)
+    return [f"**{words.score_head(assessment.score)}**{', ' + rest if rest else ''}. Controls: {counts}."]
 
 
 def _start(assessment: Assessment) -> list[str]:
@@ -114,12 +104,10 @@ def _start(assessment: Assessment) -> list[str]:
         return []
     lines = ["## Start here", ""]
     for number, step in enumerate(steps, 1):
-        takes = ", ".join(w for w in (step.effort, step.gain) if w)
-        lines.append(
-            f"{number}. **{prose(step.finding.control.title)}** ({step.finding.severity.value}{', ' + takes if takes else ''}). {prose(step.do)}"
-        )
+        takes = ", ".join(w for w in (step.finding.severity.value, step.effort, step.gain) if w)
+        lines.append(f"{number}. **{ours(step.finding.control.title)}** ({takes}). {ours(words.sentence(step.do))}")
         if step.breaks:
-            lines.append(f"   Breaks: {prose(step.breaks)}")
+            lines.append(f"   Breaks: {ours(step.breaks)}")
     return [*lines, ""]
 
 
@@ -128,32 +116,30 @@ def _changes(run: RunView) -> list[str]:
     if changes is None:
         return []
     lines = [f"## Changes since {long_date(changes.since, run.brand.language)}", ""]
-    lines += [
-        f"- {c.kind.replace('-', ' ').capitalize()}: {(c.code + ' ') if c.code else ''}{prose(c.words)}"
-        for c in changes.rows
-    ]
+    if changes.counts:
+        lines += [", ".join(f"{n:,} {prose(what)}" for what, n in changes.counts.items()) + ".", ""]
+    for change in changes.rows:
+        about = f"{change.code} " if change.code else ""
+        lines.append(f"- {change.kind.replace('-', ' ').capitalize()}: {about}{prose(change.words)}")
     if not changes.rows:
         lines.append("No finding and no setting differs.")
     return [*lines, ""]
 
 
+_TABLE_HEAD = ("| Outcome | Severity | Control | Found |", "| --- | --- | --- | --- |")
+
+
 def _table(found: list[Finding]) -> list[str]:
-    return [
-        "## Findings",
-        "",
-        "| Outcome | Severity | Control | Found |",
-        "| --- | --- | --- | --- |",
-        *(_row(f) for f in found),
-        "",
-    ]
+    return ["## Findings", "", *_TABLE_HEAD, *(_row(f) for f in found), ""]
 
 
 def _row(finding: Finding) -> str:
     control = finding.control
     severity = finding.severity.value if finding.outcome in _OPEN else "–"
     accepted = " (accepted)" if words.covered(finding) else ""
-    summary = words.sentence(_cut(finding.summary, 300))
-    return f"| {words.OUTCOMES[finding.outcome]}{accepted} | {severity} | {control.code} {prose(control.title, cell=True)} | {prose(summary, cell=True)} |"
+    title = f"{control.code} {ours(control.title, cell=True)}"
+    summary = prose(words.sentence(_cut(finding.summary, 300)), cell=True)
+    return f"| {words.OUTCOMES[finding.outcome]}{accepted} | {severity} | {title} | {summary} |"
 
 
 def _cut(sentence: str, limit: int) -> str:
@@ -161,42 +147,37 @@ def _cut(sentence: str, limit: int) -> str:
 
 
 def _fitting(opened: list[Finding], run: RunView, room: int) -> list[str]:
+    """Return the details of as many findings as there is room for."""
     if not opened:
         return []
     lines = ["## Details", ""]
     left = room - _size(lines)
     for place, finding in enumerate(opened):
         block = _detail(finding, run)
-        if _size(block) > left:
+        left -= _size(block)
+        if left < 0:
             rest = plural(len(opened) - place, "further finding")
             return [*lines, f"The details of {rest} are in report.html: this file is kept short.", ""]
         lines += block
-        left -= _size(block)
     return lines
 
 
 def _detail(finding: Finding, run: RunView) -> list[str]:
     control = finding.control
-    lines = [
-        f"### {control.code} {prose(control.title)}",
-        "",
-        f"{words.OUTCOMES[finding.outcome]}, {finding.severity.value}, {AREAS[control.area].lower()}. {prose(words.sentence(finding.summary))}",
-        "",
-    ]
-    lines += [f"- {prose(words.sentence(note))}" for note in finding.notes]
-    if finding.observed:
-        lines += [*(_seen(o) for o in finding.observed[:6])]
-    if finding.notes or finding.observed:
-        lines.append("")
+    what = f"{words.OUTCOMES[finding.outcome]}, {finding.severity.value}, {AREAS[control.area].lower()}."
+    lines = [f"### {control.code} {ours(control.title)}", "", f"{what} {prose(words.sentence(finding.summary))}", ""]
+    points = [f"- {prose(words.sentence(note))}" for note in finding.notes]
+    points += [_seen(o) for o in finding.observed[:6]]
+    lines += [*points, ""] if points else []
     lines += _affected(finding)
-    lines += [f"**Why it matters.** {prose(control.why)}", "", f"**What to do.** {prose(control.fix)}", ""]
-    lines += [f"**What it breaks.** {prose(control.breaks)}", ""]
-    lines += [f"- {prose(i)}" for i in run.impacts.get(control.code, ())]
-    if run.impacts.get(control.code):
-        lines.append("")
+    lines += [f"**Why it matters.** {ours(words.sentence(control.why))}", ""]
+    lines += [f"**What to do.** {ours(words.sentence(control.fix))}", ""]
+    lines += [f"**What it breaks.** {ours(words.sentence(control.breaks))}", ""]
+    impacts = run.impacts.get(control.code, ())
+    lines += [*(f"- {prose(i)}" for i in impacts), ""] if impacts else []
     if finding.accepted:
         risk = finding.accepted.risk
-        part = "" if finding.accepted.covers == "all" else f" ({finding.accepted.count} of {finding.affected.count})"
+        part = "" if words.covered(finding) else f" ({finding.accepted.count} of {finding.affected.count})"
         lines += [f"**Accepted**{part} until {risk.until} by {code(risk.owner, limit=80)}: {prose(risk.reason)}", ""]
     if finding.authorities:
         said = "; ".join(
@@ -209,26 +190,27 @@ def _detail(finding: Finding, run: RunView) -> list[str]:
 
 def _seen(seen: Observed) -> str:
     value = code(json_text(seen.value), limit=_VALUE)
-    proof = f"{code('GET ' + seen.source)}, " if seen.source else ""
-    request = f", request {code(seen.request_id)}" if seen.request_id else ""
-    return f"- {code(seen.property or '(the whole answer)')} is {value} ({proof}{iso_minute(seen.retrieved_at) or 'counted'}{request})"
+    proof = ", ".join(
+        w
+        for w in (
+            code(seen.source) if seen.source else "",
+            iso_minute(seen.retrieved_at),
+            f"request {code(seen.request_id)}" if seen.request_id else "",
+        )
+        if w
+    )
+    name = seen.property or "the whole answer"
+    return f"- {prose(name) if ' ' in name else code(name)} is {value}{f' ({proof})' if proof else ''}"
 
 
 def _affected(finding: Finding) -> list[str]:
     affected = finding.affected
     if not affected.count:
         return []
-    names = []
-    for row in affected.sample[:_NAMES]:
-        words_ = next(
-            (
-                row[k]
-                for k in ("userPrincipalName", "displayName", "name", "id")
-                if isinstance(row.get(k), str) and row[k]
-            ),
-            "",
-        )
-        names.append(code(words_, limit=80))
+    names = [
+        code(next((row[k] for k in _NAMED_BY if isinstance(row.get(k), str) and row[k]), ""), limit=80)
+        for row in affected.sample[:_NAMES]
+    ]
     more = affected.count - len(names)
     listed = f": {', '.join(names)}{f' and {more:,} more' if more else ''}" if names else ""
     file = f"; all in {code(affected.file)}" if affected.file else ""
@@ -238,79 +220,69 @@ def _affected(finding: Finding) -> list[str]:
 def _gaps(assessment: Assessment) -> list[str]:
     if not assessment.gaps:
         return []
-    lines = [
-        "## What could not be read",
-        "",
-        prose(words.unread(assessment)) or "Every control could be assessed all the same.",
-        "",
-    ]
+    unread = prose(words.unread(assessment)) or "Every control could be assessed all the same."
+    lines = ["## What could not be read", "", unread, ""]
     lines += ["| Source | Why | What unlocks it | Controls |", "| --- | --- | --- | --- |"]
     for gap, codes in assessment.gaps:
-        told = f"{words.REASONS[gap.reason]}: {_cut(gap.detail, 140)}"
-        lines.append(
-            f"| {code(gap.name, cell=True)} | {prose(told, cell=True)} | {prose(gap.unlock, cell=True)} | {_some(codes)} |"
-        )
+        told = prose(f"{words.REASONS[gap.reason]}: {_cut(gap.detail, 140)}", cell=True)
+        lines.append(f"| {code(gap.name, cell=True)} | {told} | {prose(gap.unlock, cell=True)} | {_some(codes)} |")
     return [*lines, ""]
 
 
 def _some(codes: tuple[str, ...], most: int = 6) -> str:
-    return ", ".join(codes[:most]) + (f" and {len(codes) - most} more" if len(codes) > most else "") if codes else "–"
+    if not codes:
+        return "–"
+    return ", ".join(codes[:most]) + (f" and {len(codes) - most} more" if len(codes) > most else "")
 
 
 def _population(assessment: Assessment) -> list[str]:
     numbers = assessment.guests
     if not numbers.total:
         return []
-    lines = [
-        "## Guests",
-        "",
-        f"{plural(numbers.total, 'guest')}, {numbers.pending or 0:,} never redeemed, {plural(numbers.domains, 'home domain')}.",
-    ]
-    if numbers.pending_by_age:
-        lines += ["", "| Unanswered for | Invitations |", "| --- | ---: |"]
-        lines += [f"| {age} | {n:,} |" for age, n in numbers.pending_by_age.items()]
-    if numbers.by_domain:
-        lines += ["", "| Home domain | Guests |", "| --- | ---: |"]
-        lines += [f"| {code(d, cell=True, limit=100)} | {n:,} |" for d, n in list(numbers.by_domain.items())[:10]]
-    if numbers.created_by_year:
-        lines += ["", "| Added in | Guests still here |", "| --- | ---: |"]
-        lines += [f"| {year} | {n:,} |" for year, n in numbers.created_by_year.items()]
+    homes = plural(numbers.domains, "home domain")
+    lines = ["## Guests", "", f"{plural(numbers.total, 'guest')}, {numbers.pending or 0:,} never redeemed, {homes}."]
+    for head, rows in (
+        ("| Unanswered for | Invitations |", [(age, n) for age, n in numbers.pending_by_age.items()]),
+        ("| Home domain | Guests |", [(code(d, cell=True, limit=100), n) for d, n in numbers.by_domain.items()][:10]),
+        ("| Added in | Guests still here |", [(year, n) for year, n in numbers.created_by_year.items()]),
+    ):
+        if rows:
+            lines += ["", head, "| --- | ---: |", *(f"| {label} | {n:,} |" for label, n in rows)]
     return [*lines, "", "The whole list is in `guests.csv`.", ""]
 
 
 def _accepted(assessment: Assessment) -> list[str]:
-    taken = [f for f in assessment.findings if f.accepted]
+    taken = [(f.control.code, f.accepted.risk) for f in assessment.findings if f.accepted]
     if not taken and not assessment.stale_acceptances:
         return []
     lines = ["## Accepted risks", ""]
-    for finding in taken:
-        risk = finding.accepted.risk  # type: ignore[union-attr]
-        lines.append(
-            f"- {finding.control.code} until {risk.until}, owner {code(risk.owner, limit=80)}: {prose(risk.reason)}"
-        )
+    for control, risk in taken:
+        lines.append(f"- {control} until {risk.until}, owner {code(risk.owner, limit=80)}: {prose(risk.reason)}")
     for risk, because in assessment.stale_acceptances:
         lines.append(f"- {code(risk.control)} without effect, {because}: {prose(risk.reason)}")
     return [*lines, ""]
 
 
-def _leads(run: RunView) -> list[str]:
-    if not run.assessment.leads:
+def _leads(assessment: Assessment) -> list[str]:
+    if not assessment.leads:
         return []
     lines = ["## Leads", "", "Questions the logs raise; never a verdict, never in the score.", ""]
-    for lead in run.assessment.leads:
-        lines.append(
-            f"- **{lead.severity.value}** {code(lead.hunt)} ({plural(lead.count, 'row')}): {prose(_cut(lead.summary, 300))}{' Next: ' + prose(lead.next_question) if lead.next_question else ''}"
-        )
-    return [*lines, ""]
+    return [*lines, *map(_lead, assessment.leads), ""]
+
+
+def _lead(lead: Lead) -> str:
+    ask = f" Ask next: {ours(words.sentence(lead.next_question))}" if lead.next_question else ""
+    said = prose(words.sentence(_cut(lead.summary, 300)))
+    return f"- **{lead.severity.value.capitalize()}** {code(lead.hunt)} ({plural(lead.count, 'row')}): {said}{ask}"
 
 
 def _method(run: RunView) -> list[str]:
-    assessment = run.assessment
+    assessment, tenant = run.assessment, run.assessment.tenant
     areas = "; ".join(
         f"{AREAS[a.area]} {'–' if a.value is None else round(a.value)} ({percent(a.coverage)} assessed)"
         for a in assessment.score.by_area
     )
-    tenant = assessment.tenant
+    where = f"tenant {code(tenant.id)}{', ' + code(marked(tenant.primary_domain)) if tenant.primary_domain else ''}"
     return [
         "## Method",
         "",
@@ -319,6 +291,6 @@ def _method(run: RunView) -> list[str]:
         prose(FORMULA),
         "",
         f"posture {__version__}, catalogue {CATALOGUE_VERSION}, profile {assessment.settings.profile.value}. "
-        f"Taken {iso_minute(assessment.taken_at)}; tenant {code(tenant.id)}{', ' + code(marked(tenant.primary_domain)) if tenant.primary_domain else ''}. "
+        f"Taken {iso_minute(assessment.taken_at)}; {where}. "
         f"{plural(len(run.snapshot.facts), 'source')} read, {plural(len(assessment.gaps), 'source')} not.",
     ]

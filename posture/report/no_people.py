@@ -9,10 +9,13 @@ Counts, settings, domains and request ids stay.
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posture.assess.types import AffectedObjects, Assessment, Finding
 from posture.settings import AcceptedRisk, Settings
+
+if TYPE_CHECKING:
+    from posture.hunts.results import HuntResult
 
 WITHHELD = "(withheld)"
 _MAIL = re.compile(r"[^\s<>\"',;()]+@[^\s<>\"',;()]+")
@@ -31,10 +34,17 @@ def without_people(assessment: Assessment) -> Assessment:
         assessment,
         settings=_settings(settings, hide),
         findings=tuple(_finding(f, hide) for f in assessment.findings),
-        leads=tuple(replace(lead, summary=hide(lead.summary), rows=()) for lead in assessment.leads),
+        leads=tuple(replace(lead, summary=hide(lead.summary), rows=(), kql="") for lead in assessment.leads),
+        hunts=_hunts(assessment),
         gaps=tuple((replace(gap, detail=hide(gap.detail)), codes) for gap, codes in assessment.gaps),
         stale_acceptances=tuple((_risk(risk, hide), because) for risk, because in assessment.stale_acceptances),
     )
+
+
+def _hunts(assessment: Assessment) -> "HuntResult | None":
+    """Keep windows and counts; places and who invited whom are about people."""
+    found = assessment.hunts
+    return replace(found, leads=(), places=(), inviters=None, bad_rows=()) if found else None
 
 
 class _Words:
@@ -75,12 +85,18 @@ def _value(value: Any) -> Any:
 
 
 def _settings(settings: Settings, hide: _Words) -> Settings:
-    nobody = dict.fromkeys(
-        ("excepted_guest_ids", "break_glass_ids", "approved_inviter_ids", "approved_guest_admins"), ()
-    )
     return replace(
         settings,
-        thresholds=replace(settings.thresholds, **nobody),
+        thresholds=replace(
+            settings.thresholds,
+            excepted_guest_ids=(),
+            break_glass_ids=(),
+            approved_inviter_ids=(),
+            approved_guest_admins=(),
+            approved_guest_ids=(),
+            approved_change_actors=(),
+            approved_reset_actors=(),
+        ),
         accepted=tuple(_risk(r, hide) for r in settings.accepted),
         attestations=tuple(replace(a, who=WITHHELD, evidence=hide(a.evidence)) for a in settings.attestations),
     )

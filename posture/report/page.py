@@ -1,6 +1,7 @@
 """What the HTML page shows, made ready: every decision is taken here, the templates only set it out."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,17 +10,18 @@ from markupsafe import Markup
 
 from posture.assess.score import FORMULA
 from posture.assess.types import Assessment, Finding, Observed
+from posture.controls import frameworks
 from posture.controls.registry import AREAS, Outcome, Remediation
 from posture.report import charts, words
 from posture.report.charts import Drawing, Segment
-from posture.report.dates import iso_date, iso_minute, long_date, percent, plural
+from posture.report.dates import iso_minute, long_date, percent, plural
 from posture.report.json_v1 import manifest_sha256
 from posture.report.markup import bdi
 from posture.report.population import Block, Population, pack, population
-from posture.report.text import marked, slug
+from posture.report.text import json_text, marked, slug
 from posture.report.view import RunView
-from posture.settings import Severity, changed
-from posture.snapshot.types import Fact, Gap, GapReason
+from posture.settings import changed
+from posture.snapshot.types import Fact, Gap
 
 _VALUE_LIMIT = 700
 _IDS_SHOWN = 3
@@ -46,11 +48,10 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """One observed value with its proof."""
+class Proof:
+    """Values seen in one answer, and where that answer is."""
 
-    property: str
-    value: str
+    values: tuple[tuple[str, str], ...]
     source: str
     read_at: str
     request_id: str
@@ -76,7 +77,7 @@ class Card:
     notes: tuple[str, ...]
     attested: bool
     covered: str
-    observed: tuple[Value, ...]
+    proofs: tuple[Proof, ...]
     gap: Gap | None
     gap_words: str
     why: str
@@ -94,7 +95,7 @@ class Card:
     affected_file: str
     guests: bool
     authorities: tuple[tuple[str, str, str], ...]
-    frameworks: tuple[tuple[str, str], ...]
+    mapped: tuple[tuple[str, str], ...]
     framework_slugs: str
     accepted: Any
     days_left: int | None
@@ -116,12 +117,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a framework with the findings that answer it."""
+    """One item of a framework with the findings that answer it. `kind` is "" for an item nothing answers."""
 
     name: str
+    about: str
     cards: tuple[Card, ...]
+    others: tuple[str, ...]
     kind: str
     outcome_words: str
+    loose: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +133,11 @@ class Framework:
     """One framework's items."""
 
     id: str
+    key: str
     name: str
+    measured: str
     items: tuple[Item, ...]
-    holds: int
-    opens: int
-    unseen: int
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +193,29 @@ class Page:
     formula: str = FORMULA
 
 
+_SHORT: Mapping[str, str] = {
+    "cis_m365": "CIS M365",
+    "cis_azure": "CIS Azure",
+    "scuba": "SCuBA",
+    "mcsb": "MCSB",
+    "nist_800_53r5": "NIST 800-53",
+    "iso_27001_2022": "ISO 27001",
+    "attack": "ATT&CK",
+    "atrm": "ATRM",
+    "maester": "Maester",
+    "prowler": "Prowler",
+    "zta": "Zero Trust Assessment",
+    "other": "Other",
+}
+"""Short names of the frameworks, for the line under a finding."""
+
+
 def page(run: RunView) -> Page:
     """Return everything the page shows."""
     assessment = run.assessment
     people = population(run)
     cards = tuple(_card(f, run) for f in words.ranked(assessment.findings))
-    bar, segments = charts.outcome_bar(
-        [(KINDS[o], assessment.counts[o.value], said) for o, said in words.COUNTED.items()]
-    )
+    bar, segments = charts.outcome_bar([(KINDS[o], count, said) for o, count, said in words.counted(assessment.counts)])
     shown = people if run.options.people else Population(total=people.total)
     block = pack(shown)
     return Page(
@@ -212,7 +231,7 @@ def page(run: RunView) -> Page:
         bar=bar,
         segments=segments,
         steps=tuple(words.start_here(assessment)),
-        whole=_whole(run),
+        whole=words.completeness_of(run),
         unread=words.unread(assessment),
         cards=cards,
         gaps=tuple((gap, words.REASONS[gap.reason], tuple(codes)) for gap, codes in assessment.gaps),
@@ -221,7 +240,7 @@ def page(run: RunView) -> Page:
         people=people,
         block=block,
         first_rows=tuple(shown.rows[:50]),
-        frameworks=_frameworks(cards, assessment),
+        frameworks=_frameworks(cards),
         sources=tuple(_source(f) for _, f in sorted(run.snapshot.facts.items())),
         parameters=_parameters(assessment),
         areas=tuple(
@@ -290,14 +309,6 @@ def _why(run: RunView, fact: str) -> str:
     return f"not read: {words.REASONS[gap.reason]}" if gap else "not read"
 
 
-def _whole(run: RunView) -> str:
-    fact = run.snapshot.facts.get("guests")
-    p = fact.provenance if fact else None
-    return words.completeness(
-        run.assessment, p.rows if p else None, p.count_before if p else None, p.count_after if p else None
-    )
-
-
 def _card(finding: Finding, run: RunView) -> Card:
     control = finding.control
     is_open = finding.outcome in (Outcome.FAIL, Outcome.PARTIAL)
@@ -319,7 +330,7 @@ def _card(finding: Finding, run: RunView) -> Card:
         notes=finding.notes,
         attested=finding.attested,
         covered=accepted.covers if accepted else "",
-        observed=tuple(_value(o) for o in finding.observed),
+        proofs=_proofs(finding.observed),
         gap=finding.gap,
         gap_words=words.REASONS[finding.gap.reason] if finding.gap else "",
         why=control.why,
@@ -340,12 +351,12 @@ def _card(finding: Finding, run: RunView) -> Card:
             (a.name, a.item, words.OUTCOMES[Outcome(a.verdict)].lower() if a.verdict else "does not decide")
             for a in finding.authorities
         ),
-        frameworks=tuple((name, ", ".join(control.frameworks[name])) for name in sorted(control.frameworks)),
+        mapped=tuple((_SHORT.get(name, name), ", ".join(items)) for name, items in sorted(control.frameworks.items())),
         framework_slugs=" ".join(slug(name, "other") for name in sorted(control.frameworks)),
         accepted=accepted.risk if accepted else None,
         days_left=(accepted.risk.until - run.assessment.taken_at.date()).days if accepted else None,
         sources=tuple(s for s in control.source if s.startswith("https://")),
-        licence="" if control.licence in ("", "none") else control.licence,
+        licence="" if control.licence in ("", "none") or control.licence.startswith("none (") else control.licence,
         gain=f"{gain:.1f}" if gain and is_open else "",
     )
 
@@ -355,22 +366,23 @@ def _about_guests(finding: Finding, run: RunView) -> bool:
     return bool(finding.affected.count) and (run.folder / "affected" / f"{finding.control.code}.ndjson.gz").is_file()
 
 
-def json_text(value: Any) -> str:
-    """Return a value as JSON on one line, as people meet it in Graph's own pages."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
-
-
-def _value(seen: Observed) -> Value:
-    return Value(
-        property=seen.property or "(the whole answer)",
-        value=marked(json_text(seen.value), _VALUE_LIMIT),
-        source=seen.source,
-        read_at=iso_minute(seen.retrieved_at),
-        request_id=seen.request_id,
-        file=f"evidence/{seen.file}" if seen.file else "",
-        sha256=seen.sha256,
+def _proofs(observed: Iterable[Observed]) -> tuple[Proof, ...]:
+    """Return the observed values, those of one answer together."""
+    answers: dict[tuple[str, str, str], list[Observed]] = {}
+    for seen in observed:
+        answers.setdefault((seen.source, seen.request_id, seen.file), []).append(seen)
+    return tuple(
+        Proof(
+            values=tuple(
+                (o.property or "the whole answer", marked(json_text(o.value), _VALUE_LIMIT)) for o in together
+            ),
+            source=source,
+            read_at=iso_minute(together[0].retrieved_at),
+            request_id=request_id,
+            file=f"evidence/{file}" if file else "",
+            sha256=together[0].sha256,
+        )
+        for (source, request_id, file), together in answers.items()
     )
 
 
@@ -472,44 +484,41 @@ def _activity(run: RunView) -> tuple[Drawing, ...]:
     return tuple(found)
 
 
-def _frameworks(cards: Sequence[Card], assessment: Assessment) -> tuple[Framework, ...]:
+def _frameworks(cards: Sequence[Card]) -> tuple[Framework, ...]:
+    """Return each framework with all its items, those that nothing answers among them."""
     by_code = {c.code: c for c in cards}
-    names: dict[str, dict[str, list[Card]]] = {}
-    for finding in assessment.findings:
-        for name, items in finding.control.frameworks.items():
-            for item in items:
-                names.setdefault(name, {}).setdefault(item, []).append(by_code[finding.control.code])
     made = []
-    for name in sorted(names):
-        items = tuple(_item(item, found) for item, found in sorted(names[name].items(), key=lambda i: _natural(i[0])))
+    for key in frameworks.frameworks():
+        found = frameworks.coverage(key)
+        items = tuple(_item(entry, by_code) for entry in found["items"])
+        if not any(i.cards for i in items):
+            continue
+        states = Counter(i.outcome_words.lower() for i in items)
+        order = [w.lower() for w in words.OUTCOMES.values()] + [_UNCOVERED.lower()]
+        said = ", ".join(f"{states[w]} {w}" for w in order if states[w])
         made.append(
-            Framework(
-                f"framework-{slug(name, 'other')}",
-                name,
-                items,
-                holds=sum(1 for i in items if i.kind == "pt"),
-                opens=sum(1 for i in items if i.kind in ("f", "w")),
-                unseen=sum(1 for i in items if i.kind in ("nt", "mt", "e")),
-            )
+            Framework(f"framework-{slug(key, 'other')}", key, found["title"], found["measured_against"], items, said)
         )
     return tuple(made)
 
 
-def _item(name: str, found: Sequence[Card]) -> Item:
+_UNCOVERED = "Not answered"
+
+
+def _item(entry: Mapping[str, Any], by_code: Mapping[str, Card]) -> Item:
+    found = tuple(by_code[c] for c in entry["controls"] if c in by_code)
+    others = tuple(c for c in entry["controls"] if c not in by_code)
     order = list(words.OUTCOMES)
-    worst = min(found, key=lambda c: order.index(Outcome(c.outcome)))
-    return Item(name, tuple(sorted(found, key=lambda c: c.code)), worst.kind, worst.outcome_words)
-
-
-def _natural(item: str) -> tuple[tuple[int, int, str], ...]:
-    """Order items as people count them: 5.2 before 5.10."""
-    pieces: list[str] = []
-    for letter in item:
-        if pieces and pieces[-1][-1].isdecimal() == letter.isdecimal():
-            pieces[-1] += letter
-        else:
-            pieces.append(letter)
-    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pieces)
+    worst = min(found, key=lambda c: order.index(Outcome(c.outcome)), default=None)
+    return Item(
+        entry["item"],
+        entry["about"],
+        found,
+        others,
+        worst.kind if worst else "",
+        worst.outcome_words if worst else _UNCOVERED,
+        entry["state"] == "touched",
+    )
 
 
 def _source(fact: Fact) -> Source:
@@ -540,12 +549,7 @@ def _parameters(assessment: Assessment) -> tuple[tuple[str, str, bool], ...]:
 
 
 def _area_counts(assessment: Assessment, area: str) -> str:
-    counts: dict[str, int] = {}
-    for finding in assessment.findings:
-        if finding.control.area == area:
-            said = words.COUNTED[finding.outcome]
-            counts[said] = counts.get(said, 0) + 1
-    return ", ".join(f"{counts[w]} {w}" for w in words.COUNTED.values() if w in counts)
+    return words.counts_words(Counter(f.outcome.value for f in assessment.findings if f.control.area == area))
 
 
 def _account(run: RunView) -> str:
@@ -567,4 +571,4 @@ def _permissions(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     return ()
 
 
-__all__ = ["GapReason", "Page", "Severity", "json_text", "page"]
+__all__ = ["Page", "page"]

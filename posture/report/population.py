@@ -2,9 +2,8 @@
 
 import gzip
 import json
-import uuid
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +18,11 @@ WHOLE_LIMIT = 25_000
 BLOCK_LIMIT = 1_050_000
 """Characters the packed list may take of the page; fewer rows are carried where it would take more."""
 PLAIN_LIMIT = 96 * 1024
-"""Bytes up to which the list is stored unpacked: zlib's builds differ, and small reports keep their bytes everywhere."""
+"""Bytes up to which the list is stored unpacked: zlib's builds differ, small reports have the same bytes everywhere."""
+IDS_LIMIT = 2_000
+"""Rows up to which object ids travel too: they do not compress and would be half of a long list; guests.csv has all."""
+_SPARE = 5_000
+_KEY = "population"
 _NAME_LIMIT = 80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -41,30 +44,61 @@ class Population:
         return len(self.rows) == self.total
 
 
-def population(run: RunView) -> Population:
-    """Count the guests and keep the rows that matter most, in one pass with bounded memory."""
-    weight = {
-        f.control.code: f.severity.rank for f in run.assessment.findings if f.outcome in (Outcome.FAIL, Outcome.PARTIAL)
-    }
-    stale = run.assessment.settings.thresholds.stale_days
-    found = Population()
-    held: list[tuple[tuple[int, int, int, str], GuestRow]] = []
-    for row in guest_rows(run):
+class Collector:
+    """Count guests and keep the rows that matter most, fed one row at a time, in bounded memory."""
+
+    def __init__(self, run: RunView) -> None:
+        self._weight = {
+            f.control.code: f.severity.rank
+            for f in run.assessment.findings
+            if f.outcome in (Outcome.FAIL, Outcome.PARTIAL)
+        }
+        self._stale = run.assessment.settings.thresholds.stale_days
+        self._found = Population()
+        self._held: list[tuple[tuple[int, int, int, str], GuestRow]] = []
+
+    def add(self, row: GuestRow) -> None:
+        """Take one guest."""
+        found = self._found
         found.total += 1
         found.seen_read = row.seen_read
         if row.seen_read and not row.pending:
             found.unrecorded += row.seen is None
-            found.unseen += row.unseen_days is not None and row.unseen_days > stale
+            found.unseen += row.unseen_days is not None and row.unseen_days > self._stale
         if row.roles is not None:
             found.with_role = (found.with_role or 0) + bool(row.roles)
-        worst = max((weight.get(c, 0) for c in row.findings), default=0)
-        held.append(((-worst, -len(row.findings), -bool(row.roles), row.id), row))
-        if len(held) > 2 * WHOLE_LIMIT:
-            held.sort(key=lambda h: h[0])
-            del held[WHOLE_LIMIT:]
-    held.sort(key=lambda h: h[0])
-    found.rows = [row for _, row in held[:WHOLE_LIMIT]]
+        worst = max((self._weight.get(c, 0) for c in row.findings), default=0)
+        self._held.append(((-worst, -len(row.findings), -bool(row.roles), row.id), row))
+        if len(self._held) > WHOLE_LIMIT + _SPARE:
+            self._cut()
+
+    def _cut(self) -> None:
+        self._held.sort(key=lambda h: h[0])
+        del self._held[WHOLE_LIMIT:]
+
+    def finish(self) -> Population:
+        """Return what was counted, with the rows most important first."""
+        self._cut()
+        self._found.rows = [row for _, row in self._held]
+        return self._found
+
+
+def population(run: RunView) -> Population:
+    """Return the numbers over all guests and the rows for the page; walks through the guests once a run."""
+    if _KEY not in run.worked_out:
+        for _ in counted(run):
+            pass
+    found: Population = run.worked_out[_KEY]
     return found
+
+
+def counted(run: RunView) -> Iterator[GuestRow]:
+    """Yield every guest's row and leave the population behind for the format that needs it."""
+    collector = Collector(run)
+    for row in guest_rows(run):
+        collector.add(row)
+        yield row
+    run.worked_out[_KEY] = collector.finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +137,18 @@ class _Words:
         return self.words.setdefault(word, len(self.words))
 
 
-def _json(rows: Iterable[GuestRow]) -> bytes:
+def _json(rows: Sequence[GuestRow]) -> bytes:
     domains, states, people, roles, combos = _Words(), _Words(), _Words(), _Words(), _Words()
-    made: dict[str, list[Any]] = {k: [] for k in ("n", "m", "d", "s", "v", "c", "l", "e", "p", "i", "r", "g", "f")}
-    ids = bytearray()
-    odd: dict[str, str] = {}
-    for place, row in enumerate(rows):
+    made: dict[str, list[Any]] = {
+        k: [] for k in ("n", "m", "d", "s", "v", "c", "l", "e", "p", "i", "r", "g", "f", "id")
+    }
+    with_ids = len(rows) <= IDS_LIMIT
+    for row in rows:
         made["n"].append(marked(row.name, _NAME_LIMIT))
         made["m"].append(_address(row))
         made["d"].append(domains.of(marked(row.domain) if row.domain else ""))
         made["s"].append(states.of(marked(row.state, 40) if row.state else ""))
-        made["v"].append(_day(row.state_since if row.state_since != row.created else None))
+        made["v"].append(_later(row.created, row.state_since))
         made["c"].append(_day(row.created))
         made["l"].append(_day(row.seen) if row.seen_read else -1)
         made["e"].append(2 if row.enabled is None else int(row.enabled))
@@ -122,11 +157,8 @@ def _json(rows: Iterable[GuestRow]) -> bytes:
         made["r"].append(-1 if row.roles is None else roles.of(_joined(row.roles)))
         made["g"].append(-1 if row.groups is None else row.groups)
         made["f"].append(combos.of(row.findings))
-        try:
-            ids += uuid.UUID(row.id).bytes
-        except ValueError:
-            ids += bytes(16)
-            odd[str(place)] = marked(row.id, 64)
+        if with_ids:
+            made["id"].append(marked(row.id, 64))
     whole = {
         **made,
         "D": list(domains.words),
@@ -134,8 +166,6 @@ def _json(rows: Iterable[GuestRow]) -> bytes:
         "P": list(people.words),
         "R": list(roles.words),
         "F": [list(codes) for codes in combos.words],
-        "id": b64encode(bytes(ids)).decode("ascii"),
-        "odd": odd,
     }
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -154,3 +184,9 @@ def _joined(words: Iterable[str]) -> str:
 
 def _day(when: datetime | None) -> int | None:
     return None if when is None else (when - _EPOCH).days
+
+
+def _later(created: datetime | None, changed: datetime | None) -> int | None:
+    """Return how many days after it was made an account's state last changed; None for the same day."""
+    first, last = _day(created), _day(changed)
+    return None if first is None or last is None or first == last else last - first

@@ -51,7 +51,7 @@ def summary(assessment: Assessment, width: int = 80) -> tuple[Line, ...]:
     lines += [Line(t) for t in wrapped(_numbers(assessment), width)]
     head, rest = words.score_head(assessment.score), words.score_rest(assessment)
     lines += [Line(t) for t in wrapped(f"{head}, {rest}." if rest else f"{head}.", width)]
-    lines += [Line(t) for t in wrapped(_counts(assessment), width)]
+    lines += [Line(t) for t in wrapped(words.counts_words(assessment.counts) + ".", width)]
     lines += _table(assessment, width)
     lines += _gaps(assessment, width)
     return tuple(lines)
@@ -65,11 +65,6 @@ def _numbers(assessment: Assessment) -> str:
     if numbers.external_members:
         said.append(plural(numbers.external_members, "external member"))
     return ", ".join(said) + "."
-
-
-def _counts(assessment: Assessment) -> str:
-    counts = assessment.counts
-    return ", ".join(f"{counts[o.value]} {said}" for o, said in words.COUNTED.items() if counts[o.value]) + "."
 
 
 def _table(assessment: Assessment, width: int) -> list[Line]:
@@ -88,7 +83,8 @@ def _table(assessment: Assessment, width: int) -> list[Line]:
 
 def _row(finding: Finding, width: int) -> str:
     accepted = " (accepted)" if words.covered(finding) else ""
-    left = f"{finding.control.code:<{_CODE}}  {words.OUTCOMES[finding.outcome]:<{_OUTCOME}}  {finding.severity.value:<{_SEVERITY}}  "
+    outcome = words.OUTCOMES[finding.outcome]
+    left = f"{finding.control.code:<{_CODE}}  {outcome:<{_OUTCOME}}  {finding.severity.value:<{_SEVERITY}}  "
     room = width - len(left) - len(accepted)
     return left + terminal(words.sentence(finding.summary).rstrip("."), room) + accepted
 

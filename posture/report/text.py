@@ -11,8 +11,10 @@ whose answer changes with Python's version: the same tenant gives the same
 bytes everywhere.
 """
 
+import json
 import re
 import unicodedata
+from typing import Any
 
 # Cc, Cf, Cs, Zl, Zp, private use, non-characters, and letters or marks drawn as nothing:
 # combining grapheme joiner, Hangul fillers, Khmer inherent vowels, braille blank.
@@ -41,6 +43,16 @@ _SHOW = re.compile(
 _SHOWN = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
 _EDGES = re.compile(r"^\s+|\s+$")
 EMPTY = "(empty)"
+
+
+def steps(paragraph: str) -> str:
+    """Return a paragraph of ours with the steps of a portal's path set apart as people read them."""
+    return paragraph.replace(" > ", " › ")
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON on one line, text without quotes; not made safe for any format."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def shown(text: str) -> str:
@@ -137,6 +149,20 @@ def markdown_words(sentence: str, *, cell: bool = False) -> str:
             continue
         out.append(before + markdown_code(unshown(core), cell=cell) + after)
     return " ".join(out)
+
+
+def markdown_prose(paragraph: str, *, cell: bool = False) -> str:
+    """Return a paragraph of ours whose backticks set code, as in a docstring."""
+    out = ""
+    for place, piece in enumerate(steps(paragraph).split("`")):
+        if place % 2:
+            out += markdown_code(piece, cell=cell)
+            continue
+        words = markdown_words(piece, cell=cell)
+        before = " " if piece[:1].isspace() and out and words else ""
+        after = " " if piece[-1:].isspace() and piece.strip() else ""
+        out += before + words + after if words else piece
+    return out.strip()
 
 
 # --- CSV ----------------------------------------------------------------------------------------------------------

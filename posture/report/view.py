@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from posture.assess.types import Assessment
 from posture.report.brand import Brand
@@ -28,7 +29,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed since an earlier run taken at `since`. `counts` are guests added, removed, redeemed …"""
+    """What changed since an earlier run, taken at `since`; `counts` are guests added, removed and so on."""
 
     since: datetime
     rows: tuple[Change, ...] = ()
@@ -56,6 +57,8 @@ class RunView:
     `folder` is the run folder; `affected/` in it, where it is there, tells
     which findings concern a guest. `impacts` are further sentences per control:
     what its fix would break in this tenant, computed from its own data.
+    `worked_out` keeps what one format computed and another needs too, so that a
+    million guests are walked through once.
     """
 
     assessment: Assessment
@@ -65,6 +68,7 @@ class RunView:
     impacts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     brand: Brand = field(default_factory=Brand)
     options: Options = field(default_factory=Options)
+    worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def evidence(self) -> Path:

@@ -3,13 +3,15 @@
 One place for all formats, so that page, Markdown and terminal tell the same story.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from posture.assess.score import MIN_COVERAGE, VALUES, WEIGHTS
 from posture.assess.types import Assessment, Finding, Score
 from posture.controls.registry import AREAS, Outcome
 from posture.report.dates import percent, plural
+from posture.report.view import RunView
 from posture.settings import Severity
 from posture.snapshot.types import GapReason
 
@@ -24,16 +26,27 @@ OUTCOMES: dict[Outcome, str] = {
 }
 """Each outcome in a word or two, most serious first."""
 
-COUNTED: dict[Outcome, str] = {
-    Outcome.FAIL: "fail",
-    Outcome.PARTIAL: "hold in part",
-    Outcome.ERROR: "ended in an error of posture",
-    Outcome.MANUAL: "need a manual look",
-    Outcome.NOT_ASSESSED: "not assessed",
-    Outcome.PASS: "hold",
-    Outcome.NOT_APPLICABLE: "do not apply",
+_COUNTED: dict[Outcome, tuple[str, str]] = {
+    Outcome.FAIL: ("fails", "fail"),
+    Outcome.PARTIAL: ("holds in part", "hold in part"),
+    Outcome.ERROR: ("ended in an error of posture", "ended in an error of posture"),
+    Outcome.MANUAL: ("needs a manual look", "need a manual look"),
+    Outcome.NOT_ASSESSED: ("not assessed", "not assessed"),
+    Outcome.PASS: ("holds", "hold"),
+    Outcome.NOT_APPLICABLE: ("does not apply", "do not apply"),
 }
-"""Each outcome after a number."""
+
+
+def counted(counts: Mapping[str, int]) -> list[tuple[Outcome, int, str]]:
+    """Return outcome, number and the words after the number, most serious first; outcomes nobody has are left out."""
+    present = [(o, counts.get(o.value, 0)) for o in OUTCOMES]
+    return [(o, n, _COUNTED[o][n != 1]) for o, n in present if n]
+
+
+def counts_words(counts: Mapping[str, int]) -> str:
+    """Return "9 fail, 1 holds in part, 31 hold"."""
+    return ", ".join(f"{n:,} {said}" for _, n, said in counted(counts))
+
 
 REASONS: dict[GapReason, str] = {
     GapReason.PERMISSION: "permission missing",
@@ -115,7 +128,7 @@ def verdict(assessment: Assessment) -> str:
     unseen = counts["not-assessed"] + counts["error"] + counts["manual"]
     assessed = counts["pass"] + counts["partial"] + counts["fail"]
     if found:
-        return sentence(found[0].summary)
+        return headline(found[0].summary)
     if not assessed:
         return "Nothing could be assessed." if unseen else "There was nothing to assess."
     accepted = sum(1 for f in assessment.findings if f.outcome in _OPEN)
@@ -126,12 +139,17 @@ def verdict(assessment: Assessment) -> str:
     return "Every control that applies holds."
 
 
+def headline(summary: str) -> str:
+    """Return what stands before the details of a summary, where that is a sentence of its own."""
+    head = re.split(r"[:;] ", summary, maxsplit=1)[0]
+    return sentence(head if len(head.split()) > 3 else summary)
+
+
 def lead(assessment: Assessment) -> str:
     """Return two or three sentences under the verdict."""
     counts = assessment.counts
-    said = [
-        f"{_number(counts['fail'])} of {plural(len(assessment.findings), 'control')} {'fails' if counts['fail'] == 1 else 'fail'}"
-    ]
+    fails = "fails" if counts["fail"] == 1 else "fail"
+    said = [f"{_number(counts['fail'])} of {plural(len(assessment.findings), 'control')} {fails}"]
     if counts["partial"]:
         said[0] += f" and {_number(counts['partial']).lower()} {'holds' if counts['partial'] == 1 else 'hold'} in part"
     said[0] += "."
@@ -140,9 +158,8 @@ def lead(assessment: Assessment) -> str:
         said.append(f"{_number(accepted)} of them {'is' if accepted == 1 else 'are'} accepted.")
     unseen = counts["not-assessed"] + counts["error"]
     if unseen:
-        said.append(
-            f"{_number(unseen)} could not be assessed, and {'that is' if unseen == 1 else 'those are'} not counted as good."
-        )
+        those = "that is" if unseen == 1 else "those are"
+        said.append(f"{_number(unseen)} could not be assessed, and {those} not counted as good.")
     pending = assessment.guests.pending
     if pending:
         old = sum(
@@ -250,22 +267,21 @@ def first_sentence(words: str) -> str:
     return head + "." if dot else words
 
 
-def completeness(assessment: Assessment, rows: int | None, before: int | None, after: int | None) -> str:
+def completeness_of(run: RunView) -> str:
     """Return whether the guest list is whole, with the service's own counts where it gave them."""
-    if assessment.guests.total is None:
+    total = run.assessment.guests.total
+    fact = run.snapshot.facts.get("guests")
+    if total is None or fact is None:
         return "The guest list could not be read whole, so nothing about guests is assessed."
-    read = (
-        f"All {plural(assessment.guests.total, 'guest')} were read"
-        if assessment.guests.total != 1
-        else "The one guest was read"
-    )
-    if assessment.guests.total == 0:
-        read = "The tenant has no guests"
-    if before is None and after is None:
+    if not total:
+        return "The tenant has no guests."
+    read = "The one guest was read" if total == 1 else f"All {total:,} guests were read"
+    counts = [n for n in (fact.provenance.count_before, fact.provenance.count_after) if n is not None]
+    if not counts:
         return f"{read}; the tenant gave no count of its own to compare."
-    if before == after == rows:
+    if set(counts) == {total}:
         return f"{read}; the tenant’s own count agrees."
-    told = " and ".join(f"{n:,}" for n in dict.fromkeys(x for x in (before, after) if x is not None))
+    told = " and ".join(f"{n:,}" for n in dict.fromkeys(counts))
     return f"{read}; the tenant’s own count said {told} while they were read."
 
 

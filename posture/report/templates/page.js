@@ -29,11 +29,11 @@
   const follow = () => {
     const target = location.hash.length > 1 && id(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;
-    const details = target.closest('details');
-    if (!details) return;
-    if (details.hidden) show({});
-    details.open = true;
-    details.scrollIntoView();
+    for (let d = target.closest('details'); d; d = d.parentElement.closest('details')) {
+      if (d.hidden) show({});
+      d.open = true;
+    }
+    target.scrollIntoView();
   };
 
   // Findings: outcome, severity, area, framework, words.
@@ -109,9 +109,9 @@
     const seen = new Set();
     const watch = new IntersectionObserver((entries) => {
       for (const e of entries) { if (e.isIntersecting) seen.add(e.target.id); else seen.delete(e.target.id); }
-      const first = [...links.keys()].find((k) => seen.has(k));
-      if (!first) return;
-      for (const [k, a] of links) { if (k === first) a.setAttribute('aria-current', 'true'); else a.removeAttribute('aria-current'); }
+      const last = [...links.keys()].reverse().find((k) => seen.has(k));
+      if (!last) return;
+      for (const [k, a] of links) { if (k === last) a.setAttribute('aria-current', 'true'); else a.removeAttribute('aria-current'); }
     }, { rootMargin: '0px 0px -60% 0px' });
     for (const k of links.keys()) { const s = id(k); if (s) watch.observe(s); }
   }
@@ -129,14 +129,12 @@
     return JSON.parse(new TextDecoder().decode(bytes));
   };
   const date = (day) => new Date(day * DAY).toISOString().slice(0, 10);
-  const hex = (bytes) => [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
 
   const guests = (data) => {
     const table = id('list');
     const body = table.tBodies[0];
     const count = data.n.length;
-    const ids = bytesOf(data.id);
-    const idOf = (i) => data.odd[i] || hex(ids.subarray(i * 16, i * 16 + 16)).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    const idOf = (i) => data.id[i] || '';
     const address = (i) => (data.D[data.d[i]] && !data.m[i].includes('@') ? data.m[i] + '@' + data.D[data.d[i]] : data.m[i]);
     const word = (list, at) => (at < 0 ? 'not read' : list[at]);
     const pending = (i) => data.S[data.s[i]] === 'PendingAcceptance';
@@ -159,15 +157,13 @@
       const row = make('tr');
       const head = make('th');
       head.scope = 'row';
-      head.title = idOf(i);
+      if (idOf(i)) head.title = idOf(i);
       head.append(make('bdi', data.n[i]), tenant(address(i), 'm block'));
       row.append(head);
       const state = cell(row, 'Invitation');
       if (pending(i)) {
-        const tag = make('span', undefined, 'tag s-medium');
-        tag.append(diamond(), 'Pending');
-        state.append(tag);
-        if (data.v[i] !== null) state.append(make('span', 'since ' + date(data.v[i]), 'm block nb'));
+        state.append(make('span', 'Pending', 'tag s-medium'));
+        if (data.v[i] !== null) state.append(make('span', 'since ' + date(data.c[i] + data.v[i]), 'm block nb'));
       } else state.append(make('bdi', data.S[data.s[i]] || 'not invited'));
       if (data.e[i] === 0) state.append(make('span', 'sign-in blocked', 'm block'));
       cell(row, 'Added', 'nb').textContent = data.c[i] === null ? '–' : date(data.c[i]);
@@ -176,20 +172,17 @@
       sponsor.append(make('bdi', word(data.P, data.p[i]) || 'none'));
       if (data.i[i] >= 0) { const by = make('span', 'invited by ', 'm block'); by.append(make('bdi', data.P[data.i[i]])); sponsor.append(by); }
       cell(row, 'Groups', 'num').textContent = data.g[i] < 0 ? 'not read' : String(data.g[i]);
-      cell(row, 'Directory roles').append(make('bdi', word(data.R, data.r[i]) || '–'));
+      cell(row, 'Roles').append(make('bdi', word(data.R, data.r[i]) || '–'));
       const found = cell(row, 'Findings', 'codes');
       const codes = data.F[data.f[i]];
       codes.forEach((code, at) => {
-        const a = make('a', code);
+        const a = make('a', code.replace('GUEST-', ''));
         a.href = '#' + code.toLowerCase();
         found.append(a, at + 1 < codes.length ? ', ' : '');
       });
       if (!codes.length) found.textContent = '–';
       return row;
     };
-    const sample = document.querySelector('.s-medium svg');
-    const diamond = () => (sample ? sample.cloneNode(true) : '');
-
     // What each heading sorts by: words by the alphabet, numbers and days by size, nothing known last.
     const collate = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true });
     const keys = {
@@ -302,11 +295,17 @@
     }
     select();
   };
-  const people = id('people');
-  if (people && (people.dataset.packed !== 'gzip' || 'DecompressionStream' in window)) {
-    unpack(people).then(guests).catch(() => { if (id('more')) id('more').textContent = 'This browser cannot unpack the list; all guests are in guests.csv.'; });
-  }
-
   addEventListener('hashchange', follow);
   follow();
+  const people = id('people');
+  if (people && (people.dataset.packed !== 'gzip' || 'DecompressionStream' in window)) {
+    const moved = scrollY;
+    unpack(people).then((data) => {
+      guests(data);
+      if (Math.abs(scrollY - moved) < 2 && location.hash) follow();
+    }).catch((problem) => {
+      console.error(problem);
+      if (id('more')) id('more').textContent = 'This browser cannot unpack the list; all guests are in guests.csv.';
+    });
+  }
 })();
