@@ -1,6 +1,7 @@
 """Pages of made-up guests kept on disk, so that a benchmark measures the reader and not this server."""
 
 import tempfile
+import weakref
 from typing import IO
 
 from posture.emulator.call import Reply
@@ -33,6 +34,7 @@ class PageCache:
             return
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the app
+            weakref.finalize(self, self._file.close)
         self._file.seek(self._end)
         self._file.write(body)
         self._places[key] = (self._end, len(body), dict(reply.headers))

@@ -2,6 +2,7 @@
 
 import heapq
 import tempfile
+import weakref
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import IO, Any, Protocol
@@ -78,6 +79,7 @@ class DiskRows:
     def __init__(self, lines: Iterator[tuple[str, bytes]], key: str) -> None:
         self._key = key
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the list
+        weakref.finalize(self, self._file.close)
         self._starts = array("Q", [0])
         at = 0
         for _, line in lines:

@@ -16,9 +16,9 @@ from posture.emulator.odata import (
     Or,
     Text,
     clauses,
+    matcher,
     moment_of,
     parse_filter,
-    matcher,
 )
 from posture.emulator.options import Expand, parse_expand, parse_names, parse_orderby, parse_search
 
