@@ -38,5 +38,9 @@ def emulate(
         raise SettingsError(f"--faults: {faults} is not a file")
     tenant = load_tenant(find_sample(source))
     app = create_app(tenant, allow_writes=allow_writes, faults=load_faults(faults) if faults else None)
-    tell(f"Serving {source} as Graph; audit it with: posture audit --graph-url http://127.0.0.1:{port or '<port>'}")
-    serve(app, "127.0.0.1", port)
+    serve(
+        app,
+        "127.0.0.1",
+        port,
+        ready=lambda url: tell(f"Serving {source} as Graph; audit it with: posture audit --graph-url {url}"),
+    )

@@ -9,6 +9,7 @@ from posture.emulator.endpoints import ARM_EXPORT, LISTINGS, SINGLES, TENANT_INF
 
 VERSIONS = ("v1.0", "beta")
 _FUNCTION = re.compile(r"(\w+)\(\s*(\w+)\s*=\s*'([^']*)'\s*\)")
+_TENANT_FUNCTIONS = {n.lower(): n for n in ("findTenantInformationByTenantId", "findTenantInformationByDomainName")}
 _ROLE_REQUESTS = ["rolemanagement", "directory", "roleeligibilityschedulerequests"]
 _KEYED = re.compile(r"(\w+)\('([^']*)'\)")
 
@@ -55,8 +56,8 @@ def resolve(segments: list[str]) -> Target:
     if lower[0] == "directoryobjects" and lower[-1] in ("getbyids", "microsoft.graph.getbyids") and len(lower) == 2:
         return Target(version, "directoryObjects/getByIds", function="by-ids")
     if lower[0] == "tenantrelationships" and len(parts) == 2 and (call := _FUNCTION.fullmatch(parts[1])):
-        name = call[1].removeprefix("microsoft.graph.")
-        if name.lower() in ("findtenantinformationbytenantid", "findtenantinformationbydomainname"):
+        name = _TENANT_FUNCTIONS.get(call[1].lower())
+        if name is not None:
             path = f"tenantRelationships/{name}"
             return Target(version, path, listing=TENANT_INFORMATION, key=call[3], function="tenant-information")
     if lower[:2] == ["directory", "deleteditems"] and len(parts) == 4 and lower[3] == "restore":

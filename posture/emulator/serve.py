@@ -1,5 +1,6 @@
 """Serve the emulated Graph over loopback, and nowhere else."""
 
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -42,4 +43,5 @@ def serve(app: Any, host: str, port: int, ready: Callable[[str], None] | None = 
         name = "[::1]" if place.family == socket.AF_INET6 else "127.0.0.1"
         if ready is not None:
             ready(f"http://{name}:{place.getsockname()[1]}")
-        uvicorn.Server(config).run(sockets=[place])
+        with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+            uvicorn.Server(config).run(sockets=[place])

@@ -142,7 +142,16 @@ def test_double_slashes_and_encoded_names_are_taken(app):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v2.0/users", "/v1.0", "/v1.0/nonsense", "/v1.0/../etc/passwd", "/v1.0/%2e%2e/x"]
+    "path",
+    [
+        "/",
+        "/v2.0/users",
+        "/v1.0",
+        "/v1.0/nonsense",
+        "/v1.0/../etc/passwd",
+        "/v1.0/%2e%2e/x",
+        "/v1.0/users/..%2F..%2Ftenant.toml",
+    ],
 )
 def test_unknown_paths_are_no_segments(app, path):
     assert ask(app, path).status_code in (400, 404)
