@@ -210,7 +210,8 @@ def resets_are_accounted_for(
         raise UnknownValueError(f"the address or name of {number(t.unknown, 'guest')} does not tell")
     if t.foreign or t.changed:
         return partial(f"{told}; {number(t.changed, 'guest')} with another address than their name.", observed=seen)
-    return passed(f"{told}, each approved; every address fits its name.", observed=seen)
+    told = f"{told}, each approved" if t.resets else f"No reset of redemption within {thresholds.lookback_days} days"
+    return passed(f"{told}; every address fits its name.", observed=seen)
 
 
 def _log_gap(directory_audits: Rows | Gap) -> str:
