@@ -48,9 +48,9 @@ class Acceptances:
                 by_domain.setdefault(domain.casefold(), []).append(risk)
 
         def covered(object_id: str, domain: str | None) -> bool:
-            found = {id(r): r for r in by_id.get(object_id.casefold(), ())}
-            found |= {id(r): r for r in by_domain.get(domain.casefold(), ())} if domain else {}
-            self._covered.update(found)
+            found = {id(r) for r in by_id.get(object_id.casefold(), ())}
+            found |= {id(r) for r in by_domain.get(domain.casefold(), ())} if domain else set()
+            self._covered.update(list(found))
             return bool(found)
 
         return covered
