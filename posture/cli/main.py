@@ -48,9 +48,9 @@ def root(
 
 def _commands() -> None:
     """Register the command groups; each module imports only typer and plain settings."""
-    from posture.cli import audit, controls, doctor, emulate, report
+    from posture.cli import audit, controls, doctor, emulate, hunt, report
 
-    for module in (audit, report, doctor, controls, emulate):
+    for module in (audit, report, doctor, controls, hunt, emulate):
         module.register(app)
 
 

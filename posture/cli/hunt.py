@@ -1,0 +1,282 @@
+"""`posture hunt` and `posture kql`: what the logs raise, here and in Sentinel."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posture.cli import options as o
+from posture.cli.console import say, say_all, tell
+from posture.errors import SettingsError
+
+if TYPE_CHECKING:
+    from posture.cli.config import Config
+    from posture.cli.target import Target
+    from posture.hunts.results import HuntResult
+    from posture.hunts.since import ChangedSettings
+    from posture.settings import Settings
+    from posture.snapshot.types import Snapshot
+
+NEEDED = frozenset(
+    {
+        "organization",
+        "domains",
+        "subscribed_skus",
+        "guests",
+        "guest_sponsors",
+        "guest_memberships",
+        "guest_owned_objects",
+        "guest_app_roles",
+        "external_members",
+        "groups",
+        "role_definitions",
+        "role_assignments",
+        "role_eligibilities",
+        "directory_audits",
+        "sign_ins",
+    }
+)
+"""The sources a hunt on Graph reads: the logs, and who is a guest and what they hold."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(hunt)
+    app.command()(kql)
+
+
+def hunt(
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[RUN|FILE ...]", help="A run to hunt in, or exported log files; none asks Graph."),
+    ] = None,
+    since: Annotated[
+        Path | None, typer.Option("--since", metavar="RUN", help="An older run: show which guest settings changed.")
+    ] = None,
+    context: Annotated[
+        Path | None, typer.Option("--run", metavar="RUN", help="With files: a run that tells who is a guest.")
+    ] = None,
+    domain: Annotated[
+        list[str] | None, typer.Option("--domain", help="With files and no run: a domain of your own; may be repeated.")
+    ] = None,
+    sample: o.Sample = None,
+    graph_url: o.GraphUrl = None,
+    auth: o.Auth = None,
+    cloud: o.CloudName = None,
+    tenant: o.TenantId = None,
+    client_id: o.ClientId = None,
+    certificate: o.Certificate = None,
+    token_cache: o.TokenCache = None,
+    ca_bundle: o.CaBundle = None,
+    config: o.ConfigFile = None,
+    lookback_days: o.Lookback = None,
+    include: o.Include = None,
+    json_out: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Hunt alone: on Graph's logs, on a run, or on exported log files. Leads are questions, never verdicts."""
+    from posture.cli import config as c
+    from posture.cli.audit import _profile, _say_json, _sources
+    from posture.cli.target import target
+    from posture.hunts.run import TenantContext, hunt_files, hunt_snapshot
+
+    loaded = c.load(config, tenant=tenant or "")
+    settings = loaded.settings(_profile(loaded, None), lookback_days=lookback_days)
+    files = [p for p in sources or () if p.is_file()]
+    folders = [p for p in sources or () if not p.is_file()]
+    if files and folders:
+        raise SettingsError("give a run or log files, not both; --run names the run that tells who is a guest")
+    if len(folders) > 1:
+        raise SettingsError("give one run; --since names an older one to compare with")
+    snapshot: Snapshot | None = None
+    if files:
+        snapshot = _snapshot(context) if context else None
+        known = TenantContext(tenant or "", tuple(d.lower() for d in domain or ()), snapshot)
+        if snapshot is None and not known.domains and not quiet:
+            tell("Without --run or --domain only the logs themselves say who is a guest.")
+        found = hunt_files(files, known, settings)
+    elif folders:
+        snapshot = _snapshot(folders[0])
+        found = hunt_snapshot(snapshot, settings)
+    else:
+        where = target(
+            loaded,
+            sample=sample,
+            graph_url=graph_url,
+            auth=auth,
+            cloud=cloud,
+            tenant=tenant,
+            client_id=client_id,
+            certificate=certificate,
+            token_cache=token_cache,
+            ca_bundle=ca_bundle,
+        )
+        snapshot, found = _live(where, settings, NEEDED | _sources(loaded, "include", include), quiet=quiet)
+    changed = None
+    if since is not None:
+        from posture.hunts.since import changed_settings
+
+        if snapshot is None:
+            raise SettingsError("--since compares two runs; give the newer run, or --run beside files")
+        changed = changed_settings(_snapshot(since), snapshot)
+    if json_out:
+        _say_json(_plain(found, changed))
+    else:
+        say_all(_lines(found, changed))
+    raise typer.Exit(3 if any(r.not_run for r in found.runs) else 0)
+
+
+def _snapshot(place: Path) -> "Snapshot":
+    from posture.history.runs import evidence_of
+    from posture.snapshot.store import load
+
+    return load(evidence_of(place))
+
+
+def _live(
+    where: "Target", settings: "Settings", wanted: frozenset[str], *, quiet: bool
+) -> "tuple[Snapshot, HuntResult]":
+    """Read what a hunt needs into a scratch folder and hunt there."""
+    import tempfile
+
+    from posture.hunts.run import hunt_snapshot
+
+    with tempfile.TemporaryDirectory(prefix="posture-hunt-") as scratch:
+        snapshot = _read(where, settings, wanted, Path(scratch), quiet=quiet)
+        return snapshot, hunt_snapshot(snapshot, settings)
+
+
+def _read(where: "Target", settings: "Settings", wanted: frozenset[str], scratch: Path, *, quiet: bool) -> "Snapshot":
+    import asyncio
+
+    from posture.cli.progress import shown
+    from posture.cli.target import opened
+    from posture.collect.run import Plan, collect
+
+    async def read() -> "Snapshot":
+        with shown(quiet=quiet) as progress:
+            async with opened(where) as session:
+                plan = Plan(
+                    root=scratch / "evidence",
+                    clock=session.clock,
+                    settings=settings,
+                    cloud=session.cloud,
+                    wanted=wanted,
+                    meta=session.meta,
+                    progress=progress,
+                    journal_root=scratch,
+                    arm=session.arm,
+                )
+                return await collect(session.reader, plan)
+
+    if not quiet:
+        tell(f"Reading the logs of {where.label} …")
+    return asyncio.run(read())
+
+
+def _lines(found: "HuntResult", changed: "ChangedSettings | None") -> list[str]:
+    from posture.report.text import terminal
+
+    lines = [f"Signal: {found.signal}. {len(found.leads)} leads; each is a question for a person, not a verdict."]
+    lines += [f"  {terminal(w.words, 200)}" for w in found.windows]
+    for lead in found.leads:
+        lines += ["", f"{lead.hunt}  {lead.severity.value}  {terminal(lead.summary, 200)}"]
+        if lead.next_question:
+            lines.append(f"    Ask next: {terminal(lead.next_question, 300)}")
+        if lead.harmless_if:
+            lines.append(f"    Harmless if: {terminal(lead.harmless_if, 300)}")
+    idle = [r for r in found.runs if r.not_run]
+    if idle:
+        lines += ["", f"Not hunted: {len(idle)}"]
+        lines += [f"  {r.code}: {terminal(r.not_run, 200)}" for r in idle]
+    if found.bad_row_count:
+        lines += ["", f"Rows that could not be read: {found.bad_row_count:,}"]
+        lines += [f"  {terminal(b.source, 60)}, row {b.number}: {terminal(b.why, 120)}" for b in found.bad_rows]
+    lines += [terminal(n, 300) for n in found.notes]
+    if changed is not None:
+        span = f"{changed.before:%Y-%m-%d %H:%M} and {changed.after:%Y-%m-%d %H:%M} UTC"
+        lines += ["", f"Settings changed between {span}: {len(changed.changes)}"]
+        for c in changed.changes:
+            who = f", by {terminal(c.who, 80)}" if c.who else ", no log names who"
+            place = f"{c.fact} {terminal(c.object_id, 40)}".rstrip()
+            what = f"{c.change.setting}: {terminal(c.change.before, 60)} → {terminal(c.change.after, 60)}"
+            lines.append(f"  {place}: {what} ({c.change.direction.value}){who}")
+        lines += [f"  not compared: {name}: {terminal(why, 150)}" for name, why in changed.not_compared]
+    return lines
+
+
+def _plain(found: "HuntResult", changed: "ChangedSettings | None") -> dict[str, Any]:
+    import dataclasses
+
+    value: dict[str, Any] = {
+        "signal": found.signal,
+        "leads": [dataclasses.asdict(lead) for lead in found.leads],
+        "windows": [dataclasses.asdict(w) for w in found.windows],
+        "hunts": [dataclasses.asdict(r) for r in found.runs],
+        "bad_rows": {"count": found.bad_row_count, "sample": [dataclasses.asdict(b) for b in found.bad_rows]},
+        "places": [dataclasses.asdict(p) for p in found.places],
+        "notes": list(found.notes),
+    }
+    if changed is not None:
+        value["changed_settings"] = dataclasses.asdict(changed)
+    return value
+
+
+def kql(
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the pack goes.")],
+    run: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="The run whose domains and ids are filled in.")
+    ] = None,
+    sample: o.Sample = None,
+    graph_url: o.GraphUrl = None,
+    auth: o.Auth = None,
+    cloud: o.CloudName = None,
+    tenant: o.TenantId = None,
+    client_id: o.ClientId = None,
+    certificate: o.Certificate = None,
+    token_cache: o.TokenCache = None,
+    ca_bundle: o.CaBundle = None,
+    config: o.ConfigFile = None,
+    lookback_days: o.Lookback = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Write the KQL hunting pack with this tenant's own domains and ids: queries, Sentinel rules, Sigma."""
+    from posture.cli import config as c
+    from posture.cli.audit import _profile
+    from posture.cli.target import target
+    from posture.hunts.kql.pack import write_pack
+
+    loaded: Config = c.load(config, tenant=tenant or "")
+    settings = loaded.settings(_profile(loaded, None), lookback_days=lookback_days)
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="posture-kql-") as scratch:
+        if run is not None:
+            snapshot = _snapshot(run)
+        else:
+            where = target(
+                loaded,
+                sample=sample,
+                graph_url=graph_url,
+                auth=auth,
+                cloud=cloud,
+                tenant=tenant,
+                client_id=client_id,
+                certificate=certificate,
+                token_cache=token_cache,
+                ca_bundle=ca_bundle,
+            )
+            wanted = frozenset({"organization", "domains", "external_members"})
+            snapshot = _read(where, settings, wanted, Path(scratch), quiet=quiet)
+        external = snapshot.facts.get("external_members")
+        written = write_pack(
+            out,
+            snapshot.tenant.id,
+            snapshot.tenant.domains,
+            thresholds=settings.thresholds,
+            external_member_ids=[str(r["id"]) for r in external.value if isinstance(r.get("id"), str)]
+            if external
+            else (),
+            lookback_days=settings.thresholds.lookback_days,
+        )
+    say(f"{len(written)} files in {out}; start with {out / 'README.md'}")
