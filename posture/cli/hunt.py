@@ -198,7 +198,7 @@ def _lines(found: "HuntResult", changed: "ChangedSettings | None") -> list[str]:
         lines += ["", f"Settings changed between {span}: {len(changed.changes)}"]
         for c in changed.changes:
             who = f", by {terminal(c.who, 80)}" if c.who else ", no log names who"
-            place = f"{c.fact} {terminal(c.object_id, 40)}".rstrip()
+            place = f"{c.fact} {terminal(c.object_id, 40)}" if c.object_id else c.fact
             what = f"{c.change.setting}: {terminal(c.change.before, 60)} → {terminal(c.change.after, 60)}"
             lines.append(f"  {place}: {what} ({c.change.direction.value}){who}")
         lines += [f"  not compared: {name}: {terminal(why, 150)}" for name, why in changed.not_compared]
