@@ -251,7 +251,6 @@ def _verified_domains(before: Any, after: Any) -> Pairs:
 
 def _methods(before: Any, after: Any) -> Pairs:
     """Compare the methods that matter to guests: e-mail passcode."""
-
     old, new = ({"allowExternalIdToUseEmailOtp": otp_state(policy)} for policy in (before, after))
     for change in compared(old, new):
         yield "", change
