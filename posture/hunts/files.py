@@ -379,8 +379,10 @@ def _csv(name: str, stream: _Peeked) -> Iterator[Row]:
         if len(cells) != len(header):
             yield number, None, f"{len(cells)} cells where the header has {len(header)}"
             continue
-        # Of a column named twice the first counts: the portal repeats "Incoming token type".
-        row = dict(zip(reversed(header), reversed(cells), strict=True))
+        row = dict(zip(header, cells, strict=True))
+        if len(row) < len(header):
+            # Of a column named twice the first counts: the portal repeats "Incoming token type".
+            row |= dict(zip(reversed(header), reversed(cells), strict=True))
         yield number, row, ""
 
 

@@ -133,10 +133,12 @@ def _take_file(streams: Streams, path: Path, label: str) -> None:
     keys: tuple[str, ...] = ()
     names: dict[str, str] = {}
     total = 0
+    first: tuple[int, str] | None = None
     for number, row, why in file_rows(path):
         total = number
         if row is None:
             streams.bad(label, number, why)
+            first = first or (number, why)
             continue
         these = tuple(row)
         if these != keys:
@@ -158,10 +160,18 @@ def _take_file(streams: Streams, path: Path, label: str) -> None:
             others += 1
             streams.other(label, found)
         else:
-            streams.bad(label, number, f"{shape.name}: the envelope holds no record")
-    if not read and not others and (strange or not total):
-        seems = f"seems to be {strange}" if strange else "has a header and no rows"
-        raise EvidenceError(f"{path.name} {seems}. {ACCEPTED}.")
+            why = f"{shape.name}: the envelope holds no record"
+            streams.bad(label, number, why)
+            first = first or (number, why)
+    if not read and not others:
+        if not total:
+            strange = "has a header and no rows"
+        elif strange:
+            strange = f"seems to be {strange}"
+        else:
+            where = f" (row {first[0]:,}: {first[1]})" if first else ""
+            strange = f"holds no row that can be read{where}"
+        raise EvidenceError(f"{path.name} {strange}. {ACCEPTED}.")
 
 
 # --- hunting ------------------------------------------------------------------------------------------------------
