@@ -132,7 +132,10 @@ def inbound_is_closed_by_default(
     inbound = access(block(cross_tenant_default, "b2bCollaborationInbound"))
     with_list = _stance(thresholds) == "allow-with-domain-list"
     if inbound.closed:
-        return _closed(cross_tenant_partners)
+        closed = _closed(cross_tenant_partners)
+        if with_list and closed.outcome is Outcome.PARTIAL and _domains_limited(b2b_management_policies, profile):
+            return passed("Inbound collaboration is blocked, and invitations are limited to approved domains.")
+        return closed
     if not inbound.open and not with_list:
         return partial(f"Inbound collaboration is narrowed by default: {inbound}.")
     limited = _domains_limited(b2b_management_policies, profile)
