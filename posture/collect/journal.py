@@ -6,6 +6,7 @@ beside and renamed, so a kill leaves the old one or the new one.
 """
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ class Journal:
         if not isinstance(found, dict):
             raise EvidenceError(f"{file} is damaged. Start a new run without --resume.")
         return found
+
+    def remove(self) -> None:
+        """Forget everything."""
+        shutil.rmtree(self._root)
 
     def forget(self, name: str) -> None:
         """Drop an entry, if there is one."""

@@ -92,7 +92,7 @@ async def collect(graph: "GraphReader", plan: Plan) -> Snapshot:
     OutputError where the folder cannot be written and NothingReadError where not
     one source can be read; a single source that fails is a gap, never an error.
     """
-    journal = Journal(plan.journal_root or plan.root.parent)
+    journal = Journal(plan.journal_root or plan.root)
     taken_at = _begun(journal, plan)
     run = _Run(graph, plan, journal, taken_at)
     await run.all()
@@ -113,6 +113,8 @@ async def collect(graph: "GraphReader", plan: Plan) -> Snapshot:
 
     write_private(plan.root / "settings.json", dump(settings_json(plan.settings)))
     write_private(plan.root / "manifest.json", dump(manifest))
+    if plan.journal_root is None:
+        journal.remove()  # nobody will take this run up
     return load(plan.root)
 
 
