@@ -53,6 +53,8 @@ BODIES = {"truncated", "wrong-type", "nan", "big-number", "duplicate-key", "surr
 PAGES = {"empty-page", "looping-link", "foreign-link", "bad-link", "duplicate-rows", "missing-rows"}
 _RETRY_AFTER = re.compile(r"date([+-]\d+(\.\d+)?)?|(?!date)[ -~]*")
 _PACE = {"slow", "latency", "clock-skew"}
+_SIZES = {"oversized": 80, "gzip-bomb": 80, "deep": 100_000}
+"""Megabytes, megabytes and brackets where a fault names no size."""
 KINDS = tuple(sorted(_ANSWERS | ALONE | BODIES | PAGES | _PACE))
 
 
@@ -61,7 +63,7 @@ class Fault:
     """One line of a plan.
 
     `path`, `query` and `method` are globs over `v1.0/users`, the decoded query
-    and the method. `on` are the matching requests it strikes, counted from 1;
+    and the method. A `size` of 0 is the kind's own. `on` are the matching requests it strikes, counted from 1;
     () is every one. `per` "url" counts each address on its own.
     """
 
@@ -78,7 +80,7 @@ class Fault:
     variant: str = ""
     seconds: float = 1.0
     count: int = 1
-    size: int = 1
+    size: int = 0
 
     @property
     def only_pace(self) -> bool:
@@ -141,9 +143,9 @@ def _fault(table: toml.Table) -> Fault:
         case "duplicate-rows" | "missing-rows":
             common["count"] = table.whole("count", 1, low=1, high=1000)
         case "oversized" | "gzip-bomb":
-            common["size"] = table.whole("megabytes", 80, low=1, high=2000)
+            common["size"] = table.whole("megabytes", _SIZES[kind], low=1, high=2000)
         case "deep":
-            common["size"] = table.whole("depth", 100_000, low=1, high=10_000_000)
+            common["size"] = table.whole("depth", _SIZES[kind], low=1, high=10_000_000)
         case "slow" | "latency":
             common["seconds"] = table.number("seconds", 1.0, high=3600.0)
         case "clock-skew":
@@ -228,6 +230,7 @@ def _retry_after(words: str, now: datetime) -> str | None:
 def lone_body(fault: Fault) -> tuple[bytes, str, str]:
     """Return (body, content type, content encoding) of a fault that replaces the whole body."""
     json = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+    size = fault.size or _SIZES.get(fault.kind, 0)
     match fault.kind:
         case "html":
             page = b"<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>Welcome</body></html>"
@@ -239,11 +242,11 @@ def lone_body(fault: Fault) -> tuple[bytes, str, str]:
         case "gzip-damaged":
             return b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03this is not deflate", json, "gzip"
         case "gzip-bomb":
-            return _bomb(fault.size), json, "gzip"
+            return _bomb(size), json, "gzip"
         case "oversized":
-            return b'{"value":["' + b" " * (fault.size * 1024 * 1024) + b'"]}', json, ""
+            return b'{"value":["' + b" " * (size * 1024 * 1024) + b'"]}', json, ""
         case "deep":
-            return b'{"value":' + b"[" * fault.size + b"]" * fault.size + b"}", json, ""
+            return b'{"value":' + b"[" * size + b"]" * size + b"}", json, ""
         case _:
             return orjson.dumps({"error": {"code": "UnknownError", "message": "An error inside a 200."}}), json, ""
 
@@ -293,7 +296,7 @@ def _loop(this: str, length: int) -> str:
 def change_body(fault: Fault, body: Any) -> bytes:
     """Return the bytes of a damaged body. `body` is the page or object that would have been sent."""
     if not isinstance(body, dict):
-        return b"" if fault.kind == "truncated" else b'"many"'
+        return _changed_count(fault.kind, orjson.dumps(body))
     first = _first_row(body)
     match fault.kind:
         case "wrong-type":
@@ -315,6 +318,12 @@ def change_body(fault: Fault, body: Any) -> bytes:
         case _:
             whole = orjson.dumps(body)
             return whole[: max(1, len(whole) * 2 // 3)]
+
+
+def _changed_count(kind: str, number: bytes) -> bytes:
+    """Return the damaged answer of `/$count`; what only rows can have leaves it alone."""
+    damaged = {"truncated": b"", "wrong-type": b'"many"', "nan": b"NaN", "big-number": b"9" * 5000}
+    return damaged.get(kind, b"\xef\xbb\xbf" + number if kind == "bom" else number)
 
 
 def _first_row(body: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def test_every_kind_is_tried_on_a_list_a_single_a_count_and_a_batch(tmp_path):
     batch = {"requests": [{"id": "1", "method": "GET", "url": "/users"}]}
     for kind in KINDS:
         variant = {"forbidden": "claims", "foreign-link": "other-host", "bad-link": "list", "wrong-type": "list"}
-        options = {"variant": variant.get(kind, ""), "seconds": 0.0}
+        options = {"variant": variant.get(kind, ""), "seconds": 0.0, "size": 3}
         app = app_of(tmp_path / kind, USERS, faults=[Fault(kind, **options)])
         for url in (PAGE, "/v1.0/policies/authorizationPolicy", "/v1.0/users/$count"):
             try:
