@@ -25,6 +25,8 @@ _SKUS = {
 """Licence to service plan. https://learn.microsoft.com/entra/identity/users/licensing-service-plan-reference"""
 
 
+_DERIVED = ("directoryRoles", "legacy/policies", "policies/b2bManagementPolicies")
+"""Lists that follow from others where the folder has no file for them."""
 _BY_DOMAIN = replace(TENANT_INFORMATION, path="tenantRelationships/findTenantInformationByDomainName", key="id")
 
 
@@ -36,6 +38,7 @@ class Dataset:
         self.recorded = tenant.manifest is not None
         self._lists: dict[str, Rows] = {}
         self._singles: dict[str, Object | None] = {}
+        self._derived: set[str] = set()
         self.people: Population | None = None
         self.links = Links(self)
         if tenant.generate:
@@ -86,6 +89,8 @@ class Dataset:
                 found = self.rows("v1.0", listing) if not listing.beta_only else None
             if found is None:
                 found = self._computed(version, listing)
+                if listing.path in _DERIVED:
+                    self._derived.add(key)
             self._lists[key] = found
         return found
 
@@ -133,9 +138,24 @@ class Dataset:
         if self.recorded:
             raise Missing(listing.path)
         rows: list[Object] = []
-        if listing.path == "subscribedSkus":
-            rows = [self._sku(name, *_SKUS[name]) for name in sorted(self.tenant.licences)]
+        match listing.path:
+            case "subscribedSkus":
+                rows = [self._sku(name, *_SKUS[name]) for name in sorted(self.tenant.licences)]
+            case "legacy/policies":
+                rows = [
+                    {**r, "type": "B2BManagementPolicy"} for r in self._domain_lists("policies/b2bmanagementpolicies")
+                ]
+            case "policies/b2bManagementPolicies":
+                rows = [{k: v for k, v in r.items() if k != "type"} for r in self._domain_lists("legacy/policies")]
         return self._with_people(listing, MemoryRows(rows, listing.key))
+
+    def _domain_lists(self, other: str) -> list[Object]:
+        """Return the domain-list policies of the other endpoint: both show one setting."""
+        key = f"beta/{LISTINGS[other].path}"
+        known = key in self._lists and key not in self._derived
+        rows = self._lists[key] if known else self._read_rows("beta", LISTINGS[other])
+        found = [rows.row(i) for i in range(len(rows))] if rows is not None else []
+        return [r for r in found if any("B2BManagementPolicy" in str(d) for d in r.get("definition") or ())]
 
     def _sku(self, name: str, plan: str, plan_id: str) -> Object:
         sku = str(uuid5(NAMESPACE_URL, f"sku/{name}"))
@@ -191,14 +211,11 @@ class Dataset:
             rows = rows.first
         if not isinstance(rows, MemoryRows):
             raise Missing(listing.path)
-        self._forget()
-        return rows
-
-    def _forget(self) -> None:
         self.links = Links(self)
-        for version in VERSIONS:
-            if not self.tenant.folder.lists("v1.0", "directoryRoles"):
-                self._lists.pop(f"{version}/directoryRoles", None)
+        self._derived -= {k for k, v in self._lists.items() if v is rows}
+        for key in self._derived:
+            self._lists.pop(key, None)
+        return rows
 
     def tenant_information(self, path: str, key: str) -> Object | None:
         """Return what is known of another tenant by its id or domain."""

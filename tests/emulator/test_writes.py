@@ -128,6 +128,23 @@ def test_a_created_policy_has_what_graph_adds(app):
     assert ask(app, f"{path}/{policy['id']}", "DELETE").status_code == 204
 
 
+def test_both_endpoints_of_the_domain_list_show_one_setting(tmp_path):
+    def definition(domain):
+        return [f'{{"B2BManagementPolicy":{{"BlockedDomains":["{domain}"]}}}}']
+
+    policy = {"id": uid(500), "definition": definition("a.example")}
+    app = app_of(tmp_path, {"beta/policies/b2bManagementPolicies": [policy]}, allow_writes=True)
+    b2b, legacy = "/beta/policies/b2bManagementPolicies", "/beta/legacy/policies"
+    assert ask(app, legacy).json()["value"] == [{**policy, "type": "B2BManagementPolicy"}]
+    body = {"definition": definition("b.example")}
+    assert ask(app, f"{b2b}/{uid(500)}", "PATCH", json=body).status_code == 204
+    for path in (b2b, legacy):
+        assert ask(app, path).json()["value"][0]["definition"] == definition("b.example")
+    other = {"id": uid(501), "definition": ['{"TokenLifetimePolicy":{}}']}
+    app = app_of(tmp_path / "old", {"beta/legacy/policies": [{**policy, "type": 6}, other]})
+    assert ask(app, b2b).json()["value"] == [policy]
+
+
 def test_licences_and_sessions(app):
     body = {"addLicenses": [], "removeLicenses": [uid(800)]}
     assert ask(app, f"/v1.0/users/{uid(1)}/assignLicense", "POST", json=body).status_code == 200
