@@ -96,7 +96,7 @@ class InvitationTree:
     left_out: int = 0
     by_source: Mapping[str, int] = field(default_factory=dict)
     chains: Mapping[str, tuple[Person, ...]] = field(default_factory=dict)
-    links: "Inviters | None" = None
+    links: "Inviters | None" = field(default=None, compare=False)
 
 
 class Inviters:
