@@ -18,6 +18,7 @@ from posture.report.text import markdown_code as code
 from posture.report.text import markdown_prose as ours
 from posture.report.text import markdown_words as prose
 from posture.report.view import RunView
+from posture.snapshot.types import Gap
 
 LIMIT = 60_000
 """Bytes the file stays under; GitHub takes 65,536 characters in a comment."""
@@ -25,6 +26,8 @@ _OPEN = (Outcome.FAIL, Outcome.PARTIAL)
 _VALUE = 160
 _NAMES = 5
 _SHORT_ROWS = 8
+_TABLE_ROOM, _GAPS_ROOM, _LEADS_ROOM, _ACCEPTED_ROOM = 24_000, 9_000, 8_000, 5_000
+"""Bytes a part may take, so that hostile or endless text cannot push the others out."""
 _NAMED_BY = ("userPrincipalName", "displayName", "name", "id")
 
 
@@ -68,6 +71,19 @@ def short(run: RunView) -> str:
 
 def _size(lines: Iterable[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
+
+
+def _within(rows: Iterable[str], room: int, more: str) -> list[str]:
+    """Return the rows that fit, then a sentence with how many did not; `more` has a {} for that number."""
+    kept: list[str] = []
+    left = 0
+    for row in rows:
+        room -= len(row.encode()) + 1
+        if room < 0 or left:
+            left += 1
+        else:
+            kept.append(row)
+    return [*kept, "", more.format(left)] if left else kept
 
 
 def _head(run: RunView) -> list[str]:
@@ -130,7 +146,8 @@ _TABLE_HEAD = ("| Outcome | Severity | Control | Found |", "| --- | --- | --- | 
 
 
 def _table(found: list[Finding]) -> list[str]:
-    return ["## Findings", "", *_TABLE_HEAD, *(_row(f) for f in found), ""]
+    rows = _within(map(_row, found), _TABLE_ROOM, "{} further rows are in report.html.")
+    return ["## Findings", "", *_TABLE_HEAD, *rows, ""]
 
 
 def _row(finding: Finding) -> str:
@@ -223,10 +240,13 @@ def _gaps(assessment: Assessment) -> list[str]:
     unread = prose(words.unread(assessment)) or "Every control could be assessed all the same."
     lines = ["## What could not be read", "", unread, ""]
     lines += ["| Source | Why | What unlocks it | Controls |", "| --- | --- | --- | --- |"]
-    for gap, codes in assessment.gaps:
-        told = prose(f"{words.REASONS[gap.reason]}: {_cut(gap.detail, 140)}", cell=True)
-        lines.append(f"| {code(gap.name, cell=True)} | {told} | {prose(gap.unlock, cell=True)} | {_some(codes)} |")
-    return [*lines, ""]
+    rows = (_gap(gap, codes) for gap, codes in assessment.gaps)
+    return [*lines, *_within(rows, _GAPS_ROOM, "{} further sources are in report.html."), ""]
+
+
+def _gap(gap: Gap, codes: tuple[str, ...]) -> str:
+    told = prose(f"{words.REASONS[gap.reason]}: {_cut(gap.detail, 140)}", cell=True)
+    return f"| {code(gap.name, cell=True)} | {told} | {prose(gap.unlock, cell=True)} | {_some(codes)} |"
 
 
 def _some(codes: tuple[str, ...], most: int = 6) -> str:
@@ -255,19 +275,19 @@ def _accepted(assessment: Assessment) -> list[str]:
     taken = [(f.control.code, f.accepted.risk) for f in assessment.findings if f.accepted]
     if not taken and not assessment.stale_acceptances:
         return []
-    lines = ["## Accepted risks", ""]
-    for control, risk in taken:
-        lines.append(f"- {control} until {risk.until}, owner {code(risk.owner, limit=80)}: {prose(risk.reason)}")
-    for risk, because in assessment.stale_acceptances:
-        lines.append(f"- {code(risk.control)} without effect, {because}: {prose(risk.reason)}")
-    return [*lines, ""]
+    rows = [f"- {c} until {r.until}, owner {code(r.owner, limit=80)}: {prose(_cut(r.reason, 300))}" for c, r in taken]
+    rows += [
+        f"- {code(risk.control)} without effect, {because}: {prose(_cut(risk.reason, 300))}"
+        for risk, because in assessment.stale_acceptances
+    ]
+    return ["## Accepted risks", "", *_within(rows, _ACCEPTED_ROOM, "{} further ones are in report.html."), ""]
 
 
 def _leads(assessment: Assessment) -> list[str]:
     if not assessment.leads:
         return []
     lines = ["## Leads", "", "Questions the logs raise; never a verdict, never in the score.", ""]
-    return [*lines, *map(_lead, assessment.leads), ""]
+    return [*lines, *_within(map(_lead, assessment.leads), _LEADS_ROOM, "{} further leads are in report.html."), ""]
 
 
 def _lead(lead: Lead) -> str:

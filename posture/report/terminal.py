@@ -25,6 +25,7 @@ _CODE = 13
 _OUTCOME = 12
 _SEVERITY = 8
 _MOST = 12
+_ONE_LINE = 66
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +76,21 @@ def _table(assessment: Assessment, width: int) -> list[Line]:
         return []
     lines = [Line("")]
     for finding in chosen[:_MOST]:
-        lines.append(Line(_row(finding, width), _STYLES[finding.outcome]))
+        lines += [Line(text, _STYLES[finding.outcome]) for text in _row(finding, width)]
     if len(chosen) > _MOST:
         lines.append(Line(f"  and {len(chosen) - _MOST} more in the report", "soft"))
     return lines
 
 
-def _row(finding: Finding, width: int) -> str:
+def _row(finding: Finding, width: int) -> list[str]:
+    """Return a finding's line; two where the terminal is narrow."""
     accepted = " (accepted)" if words.covered(finding) else ""
     outcome = words.OUTCOMES[finding.outcome]
     left = f"{finding.control.code:<{_CODE}}  {outcome:<{_OUTCOME}}  {finding.severity.value:<{_SEVERITY}}  "
-    room = width - len(left) - len(accepted)
-    return left + terminal(words.sentence(finding.summary).rstrip("."), room) + accepted
+    said = words.sentence(finding.summary).rstrip(".")
+    if width < _ONE_LINE:
+        return [left.rstrip()[:width], f"  {terminal(said, width - 2 - len(accepted))}{accepted}"]
+    return [left + terminal(said, width - len(left) - len(accepted)) + accepted]
 
 
 def _gaps(assessment: Assessment, width: int) -> list[Line]:

@@ -117,7 +117,8 @@ def sentence(words: str) -> str:
     words = words.strip()
     if not words:
         return ""
-    head = words[:1].upper() + words[1:] if words.split()[0].isalpha() else words
+    first = words.split()[0].rstrip(",:;")  # a property such as allowInvitesFrom keeps its small letter
+    head = words[:1].upper() + words[1:] if first.isalpha() and first.islower() else words
     return head if head[-1] in ".!?…" else head + "."
 
 

@@ -1,0 +1,139 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from posture.controls.registry import Outcome
+from posture.report import dates, words
+from posture.settings import Settings, Severity
+from tests import facts as f
+from tests.report import builder
+
+
+@pytest.fixture
+def assessment(tmp_path):
+    return builder.run(tmp_path).assessment
+
+
+def judged(assessment, *outcomes: Outcome, **changes):
+    """Return an assessment with one finding for each outcome given."""
+    kept = assessment.findings[: len(outcomes)]
+    findings = tuple(
+        replace(f, outcome=o, severity=Severity.HIGH, accepted=None, gap=None, summary=f"it {o.value}s")
+        for f, o in zip(kept, outcomes, strict=True)
+    )
+    return replace(assessment, findings=findings, **changes)
+
+
+@pytest.mark.parametrize(
+    ("summary", "head"),
+    [
+        ("everyone can invite, guests included: allowInvitesFrom is everyone", "Everyone can invite, guests included."),
+        ("10 people hold roles: Global Administrator and more", "10 people hold roles."),
+        ("files: all of them", "Files: all of them."),
+        ("allowInvitesFrom is everyone", "allowInvitesFrom is everyone."),
+        ("", ""),
+    ],
+)
+def test_a_headline_is_what_stands_before_the_details(summary, head):
+    assert words.headline(summary) == head
+
+
+def test_nothing_open_is_never_called_fine_where_something_was_not_seen(assessment):
+    assert words.verdict(judged(assessment, Outcome.PASS, Outcome.PASS)) == "Every control that applies holds."
+    assert words.verdict(judged(assessment, Outcome.PASS, Outcome.NOT_ASSESSED)) == (
+        "Nothing that could be read fails; 1 control could not be assessed."
+    )
+    assert words.verdict(judged(assessment, Outcome.PASS, Outcome.MANUAL)) == (
+        "Nothing that could be read fails; 1 control could not be assessed."
+    )
+    assert words.verdict(judged(assessment, Outcome.NOT_ASSESSED, Outcome.ERROR)) == "Nothing could be assessed."
+    assert words.verdict(judged(assessment, Outcome.PASS, Outcome.FAIL)) == "It fails."
+
+
+def test_accepted_findings_do_not_make_the_headline(tmp_path):
+    whole = builder.run(tmp_path).assessment
+    accepted = [g for g in whole.findings if words.covered(g)]
+    assert [g.control.code for g in accepted] == ["GUEST-INV-001"]
+    assert words.open_findings(whole)[0].control.code != "GUEST-INV-001"
+    alone = replace(whole, findings=tuple(accepted))
+    assert words.verdict(alone) == "Everything open is an accepted risk: 1 finding."
+
+
+def test_most_serious_first(assessment):
+    ranked = words.ranked(assessment.findings)
+    order = [list(words.OUTCOMES).index(g.outcome) for g in ranked]
+    assert order == sorted(order)
+    fails = [g for g in ranked if g.outcome is Outcome.FAIL]
+    assert [g.severity.rank for g in fails] == sorted((g.severity.rank for g in fails), reverse=True)
+
+
+def test_start_here_is_short_and_says_gain_and_price(assessment):
+    steps = words.start_here(assessment)
+    assert 0 < len(steps) <= 3
+    for step in steps:
+        assert step.do
+        assert step.breaks
+        assert not words.covered(step.finding)
+
+
+def test_the_score_is_never_without_what_it_is_worth(tmp_path):
+    score = builder.run(tmp_path).assessment.score
+    base = builder.run(tmp_path / "b").assessment
+    whole = replace(
+        base, score=replace(score, value=79.0, raw=91.0, cap=79, low=40.0, coverage=0.91, without_accepted=85.0)
+    )
+    assert words.score_head(whole.score) == "Score 79 of 100"
+    rest = words.score_rest(whole)
+    assert "with 91 % assessed" in rest
+    assert "held at 79 while" in rest
+    assert "40 if all that was not assessed had failed" in rest
+    assert "85 without the accepted risks" in rest
+    none = replace(base, score=replace(score, value=None, coverage=0.41))
+    assert words.score_head(none.score) == "No score"
+    assert "41 % of the weight could be assessed, and a number needs 60 %" in words.score_rest(none)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (None, None, "the tenant gave no count of its own to compare"),
+        (30, 30, "the tenant’s own count agrees"),
+        (30, 31, "the tenant’s own count said 30 and 31 while they were read"),
+        (31, 31, "the tenant’s own count said 31 while they were read"),
+    ],
+)
+def test_whether_the_guest_list_is_whole(tmp_path, before, after, said):
+    run = builder.run(tmp_path)
+    fact = run.snapshot.facts["guests"]
+    told = replace(fact, provenance=replace(fact.provenance, rows=30, count_before=before, count_after=after))
+    run = replace(run, snapshot=replace(run.snapshot, facts={**run.snapshot.facts, "guests": told}))
+    assert said in words.completeness_of(run)
+
+
+def test_no_guests_and_no_list_are_not_the_same(tmp_path):
+    assert words.completeness_of(builder.run(tmp_path / "a", guests=[])) == "The tenant has no guests."
+    refused = builder.run(tmp_path / "b", guests=f.gap("guests"))
+    assert "could not be read whole" in words.completeness_of(refused)
+
+
+def test_gains_add_up_to_what_is_missing(tmp_path):
+    assessment = builder.run(tmp_path, settings=Settings()).assessment
+    assert assessment.score.raw is not None
+    assert sum(words.gains(assessment).values()) == pytest.approx(100 - assessment.score.raw, abs=1.5)
+
+
+@pytest.mark.parametrize("language", dates.LANGUAGES)
+def test_dates_in_every_language(language):
+    said = dates.long_date(datetime(2026, 3, 9, 23, 59, tzinfo=UTC), language)
+    assert "2026" in said
+    assert "9" in said
+
+
+def test_numbers_and_ages():
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    assert dates.plural(1, "guest") == "1 guest"
+    assert dates.plural(5012, "guest") == "5,012 guests"
+    assert dates.days_between(None, now) is None
+    assert dates.days_between(datetime(2027, 1, 1, tzinfo=UTC), now) == 0
+    assert dates.percent(0.914) == "91 %"
