@@ -409,15 +409,27 @@ def _seen(fact: Fact, prop: str, value: Any) -> Observed:
 
 
 def _more(control: Control, verdict: Verdict, snapshot: Snapshot, call: Mapping[str, Any]) -> tuple[Observed, ...]:
-    """Tie the verdict's own numbers to the first fact the control read."""
-    if not verdict.observed:
-        return ()
-    names = [n for a in call.values() if isinstance(a, Tally) for n in a.needs]
-    names += [n for n in (*control.needs, *control.optional) if n in snapshot.facts]
-    fact = next((snapshot.facts[n] for n in names if n in snapshot.facts), None)
-    if fact is None:
-        return tuple(Observed("", k, v, None, "") for k, v in verdict.observed.items())
-    return tuple(_seen(fact, k, v) for k, v in verdict.observed.items())
+    """Tie the verdict's own numbers to the fact they come from, and name every further answer it rests on.
+
+    A key `fact.words` names its fact; one without comes from the tally's lists,
+    else from the first fact the control reads.
+    """
+    lists = [n for a in call.values() if isinstance(a, Tally) for n in (*a.needs, *a.optional)]
+    read = [n for n in dict.fromkeys((*lists, *control.needs, *control.optional)) if n in snapshot.facts]
+    found = []
+    named = {path.partition(".")[0] for path in control.observes}
+    for key, value in verdict.observed.items():
+        name, dot, words = key.partition(".")
+        own = bool(dot) and name in snapshot.facts
+        fact = snapshot.facts[name] if own else (snapshot.facts[read[0]] if read else None)
+        words = words if own else key
+        found.append(_seen(fact, words, value) if fact else Observed("", words, value, None, ""))
+        named.add(fact.name if fact else "")
+    for name in read:
+        rows = snapshot.facts[name].provenance.rows
+        if name not in named and rows is not None:
+            found.append(_seen(snapshot.facts[name], "rows read", rows))
+    return tuple(found)
 
 
 def _authorities(control: Control, call: Mapping[str, Any]) -> tuple[AuthorityVerdict, ...]:

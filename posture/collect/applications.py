@@ -62,6 +62,7 @@ async def client_app_assignments(graph: Source, service_principals: Rows) -> Row
     roles=_ROLES,
     page="https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments",
     after=("applications", "service_principals"),
+    asks_per="service_principals",
     cost="one request per 20 applications owned by somebody from outside",
 )
 async def owned_app_permissions(graph: Source, applications: Rows, service_principals: Rows) -> Rows:

@@ -62,6 +62,7 @@ async def multi_tenant_organization(graph: Source) -> dict[str, Any]:
     page="https://learn.microsoft.com/graph/api/tenantrelationship-findtenantinformationbytenantid",
     after=("cross_tenant_partners",),
     declinable=True,
+    asks_per="cross_tenant_partners",
     cost="one request per 20 partners",
 )
 async def partner_tenants(graph: Source, cross_tenant_partners: Rows) -> Rows:

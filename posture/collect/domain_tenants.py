@@ -16,6 +16,7 @@ from posture.snapshot.types import Rows
     page="https://learn.microsoft.com/graph/api/tenantrelationship-findtenantinformationbydomainname",
     after=("guests",),
     declinable=True,
+    asks_per="guests",
     cost="one request per 20 mail domains among the guests",
 )
 async def guest_domain_tenants(graph: Source, guests: Rows) -> Rows:

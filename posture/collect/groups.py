@@ -5,7 +5,7 @@ from typing import Any
 
 from posture.collect.registry import gatherer
 from posture.collect.source import PAGE, Source, gathered, related
-from posture.snapshot.types import Rows
+from posture.snapshot.types import Gap, Rows
 
 _ROLES = ("Global Reader", "Directory Readers")
 _GROUP = (
@@ -54,19 +54,36 @@ async def group_owners(graph: Source) -> Rows:
     roles=_ROLES,
     page="https://learn.microsoft.com/graph/api/group-list-transitivemembers",
     after=("groups", "role_assignments", "conditional_access_policies"),
+    may_lack=("role_assignments", "conditional_access_policies"),
+    asks_per="groups",
     cost="one request per 20 groups that hold roles, may hold roles, or are excluded from Conditional Access",
 )
 async def privileged_group_members(
-    graph: Source, groups: Rows, role_assignments: Rows, conditional_access_policies: Rows
+    graph: Source, groups: Rows, role_assignments: Rows | Gap, conditional_access_policies: Rows | Gap
 ) -> Rows:
-    """Read the members, nested ones too, of the groups whose members gain a role or escape a policy."""
+    """Read the members, nested ones too, of the groups whose members gain a role or escape a policy.
+
+    Which groups those are is told by three sources. Where one of the later two
+    is missing, the groups it alone would name are not read; a group that has no
+    row here is unknown to whoever asks, never empty.
+    """
     known = {g["id"] for g in groups if isinstance(g.get("id"), str)}
     wanted = {g["id"] for g in groups if g.get("isAssignableToRole") is True and isinstance(g.get("id"), str)}
-    wanted |= {p for a in role_assignments if (p := a.get("principalId")) in known}
-    wanted |= {g for g in _excluded_groups(conditional_access_policies) if g in known}
+    if isinstance(role_assignments, Gap):
+        _leaves_out(graph, "hold a role without being marked for it", role_assignments)
+    else:
+        wanted |= {p for a in role_assignments if (p := a.get("principalId")) in known}
+    if isinstance(conditional_access_policies, Gap):
+        _leaves_out(graph, "are excluded from Conditional Access", conditional_access_policies)
+    else:
+        wanted |= {g for g in _excluded_groups(conditional_access_policies) if g in known}
     template = f"/groups/{{}}/transitiveMembers?$select={_PERSON}&$top={PAGE}"
     rows = related(graph, sorted(wanted), template, "members")
     return await graph.collected(rows, "/groups", label="members")
+
+
+def _leaves_out(graph: Source, which: str, gap: Gap) -> None:
+    graph.notes.append(f"groups that {which} are left out: {gap.name} was not read ({gap.reason.value})")
 
 
 def _excluded_groups(policies: Iterable[dict[str, Any]]) -> set[str]:
@@ -86,6 +103,7 @@ def _excluded_groups(policies: Iterable[dict[str, Any]]) -> set[str]:
     licence="Entra ID P2 or ID Governance",
     page="https://learn.microsoft.com/graph/api/privilegedaccessgroup-list-eligibilityscheduleinstances",
     after=("groups",),
+    asks_per="groups",
     cost="one request per 20 role-assignable groups",
 )
 async def group_eligibilities(graph: Source, groups: Rows) -> Rows:
@@ -120,6 +138,7 @@ async def group_settings(graph: Source) -> Rows:
     page="https://learn.microsoft.com/graph/api/group-list-settings",
     after=("groups",),
     declinable=True,
+    asks_per="groups",
     cost="one request per 20 Microsoft 365 groups",
 )
 async def group_setting_overrides(graph: Source, groups: Rows) -> Rows:
@@ -135,6 +154,7 @@ async def group_setting_overrides(graph: Source, groups: Rows) -> Rows:
     licence="Microsoft Teams",
     after=("groups",),
     declinable=True,
+    asks_per="groups",
     cost="one request per 20 teams",
 )
 async def teams_guest_settings(graph: Source, groups: Rows) -> Rows:

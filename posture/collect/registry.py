@@ -18,9 +18,12 @@ class Gatherer:
     needed); `roles` the directory roles a delegated caller needs besides, any
     one of them. `licence` is "" for none. `clouds` are those where Microsoft
     documents the endpoint. `after` names facts that must be there first; they
-    are passed as arguments. `page` is the documentation. `optional` sources
-    are read only when asked for; `declinable` ones can be left out by name.
-    `cost` tells in words what a run pays where it is more than a page or two.
+    are passed as arguments. Those that `may_lack` names too are passed as the
+    Gap they are where they could not be read, and the gatherer notes what that
+    leaves out. `page` is the documentation. `optional` sources are read only
+    when asked for; `declinable` ones can be left out by name. `cost` tells in
+    words what a run pays where it is more than a page or two; `asks_per` names
+    the fact whose rows it asks about, 20 a request, so that a bound is known.
     """
 
     name: str
@@ -32,9 +35,11 @@ class Gatherer:
     roles: tuple[str, ...] = ()
     clouds: tuple[str, ...] = ("global", "usgov", "dod", "china")
     after: tuple[str, ...] = ()
+    may_lack: tuple[str, ...] = ()
     optional: bool = False
     declinable: bool = False
     cost: str = ""
+    asks_per: str = ""
 
 
 _registry: dict[str, Gatherer] = {}
@@ -47,7 +52,10 @@ def gatherer(endpoint: str, *, permission: str, page: str, **more: Any) -> Calla
         name = function.__name__
         if name in _registry:
             raise TypeError(f"gatherer {name}: taken")
-        _registry[name] = Gatherer(name, function, endpoint, permission, page, **more)
+        made = Gatherer(name, function, endpoint, permission, page, **more)
+        if not {*made.may_lack, *filter(None, [made.asks_per])} <= set(made.after):
+            raise TypeError(f"gatherer {name}: may_lack and asks_per name facts of after")
+        _registry[name] = made
         return function
 
     return register

@@ -30,7 +30,7 @@ from posture.errors import (
 )
 from posture.settings import Settings
 from posture.snapshot.folder import dump, write_private
-from posture.snapshot.store import load, manifest_of, stamp
+from posture.snapshot.store import check, load, manifest_of, stamp
 from posture.snapshot.store import provenance_from as provenance_from
 from posture.snapshot.types import Fact, Gap, GapReason, Provenance, Snapshot, Tenant
 from posture.snapshot.values import moment
@@ -68,6 +68,8 @@ class Plan:
     optional), `declined` are left out and become gaps. `cloud` is a key of
     graph/clouds.py. `meta` goes into the manifest: account, permissions,
     command. `arm` reads Azure Resource Manager, where a source needs it.
+    `terms` are further things a run that is taken up must have in common with
+    the one that was begun: who is asked.
     """
 
     root: Path
@@ -82,15 +84,17 @@ class Plan:
     partition_from: int = 20_000
     journal_root: Path | None = None
     arm: "GraphReader | None" = None
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def collect(graph: "GraphReader", plan: Plan) -> Snapshot:
     """Read everything the plan wants, write the evidence folder and return it as a snapshot.
 
     A journal left in the folder by a killed run is taken up; it stays until
-    the run is moved to its place, which ends it. Raises
-    OutputError where the folder cannot be written and NothingReadError where not
-    one source can be read; a single source that fails is a gap, never an error.
+    the run is moved to its place, which ends it. Raises OutputError where the
+    folder cannot be written, SettingsError where the run taken up was begun
+    for something else, and NothingReadError where not one source can be read;
+    a single source that fails is a gap, never an error.
     """
     journal = Journal(plan.journal_root or plan.root)
     taken_at = _begun(journal, plan)
@@ -113,9 +117,55 @@ async def collect(graph: "GraphReader", plan: Plan) -> Snapshot:
 
     write_private(plan.root / "settings.json", dump(settings_json(plan.settings)))
     write_private(plan.root / "manifest.json", dump(manifest))
+    _sweep(plan.root, {str(file["file"]) for file in manifest["files"]})
     if plan.journal_root is None:
         journal.remove()  # nobody will take this run up
+    else:
+        journal.save("run", {**(journal.load("run") or {}), "ended": True})
     return load(plan.root)
+
+
+def _sweep(root: Path, named: set[str]) -> None:
+    """Remove what the manifest does not name: a killed run may have read a list in another way than its heir."""
+    kept = named | {"manifest.json", "settings.json"}
+    for file in root.rglob("*"):
+        place = file.relative_to(root)
+        if file.is_file() and place.as_posix() not in kept and place.parts[0] != "journal":
+            file.unlink()
+
+
+def terms_of(
+    asked: Mapping[str, Any], *, lookback_days: int, wanted: frozenset[str] | None, declined: frozenset[str]
+) -> dict[str, Any]:
+    """Return what a run and the one that takes it up must have in common."""
+    return {
+        "version": __version__,
+        **asked,
+        "lookback_days": lookback_days,
+        "sources": sorted(wanted) if wanted is not None else None,
+        "declined": sorted(declined),
+    }
+
+
+def has_ended(root: Path, terms: Mapping[str, Any]) -> bool:
+    """Return whether the run in a folder has read everything, so that only judging is left.
+
+    Raises SettingsError where it was begun for something else.
+    """
+    started = Journal(root).load("run")
+    if started is None:
+        return False
+    _compare(started, terms)
+    return started.get("ended") is True
+
+
+def _compare(started: Mapping[str, Any], terms: Mapping[str, Any]) -> None:
+    for name, value in terms.items():
+        if name in started and started[name] != value:
+            raise SettingsError(
+                f"the unfinished run was begun with {name} {started[name]!r}, not {value!r}; "
+                "take it up with the options it was begun with, or start a new one without --resume"
+            )
 
 
 def _begun(journal: Journal, plan: Plan) -> datetime:
@@ -123,25 +173,20 @@ def _begun(journal: Journal, plan: Plan) -> datetime:
 
     Raises SettingsError where that run was begun for something else.
     """
-    terms = {
-        "version": __version__,
-        "target": plan.meta.get("target", ""),
-        "cloud": plan.cloud,
-        "lookback_days": plan.settings.thresholds.lookback_days,
-        "sources": sorted(plan.wanted) if plan.wanted is not None else None,
-        "declined": sorted(plan.declined),
-    }
+    terms = terms_of(
+        {"cloud": plan.cloud, **plan.terms},
+        lookback_days=plan.settings.thresholds.lookback_days,
+        wanted=plan.wanted,
+        declined=plan.declined,
+    )
     started = journal.load("run")
     if started is None:
         taken_at = plan.clock()
         journal.save("run", {"taken_at": stamp(taken_at), **terms})
         return taken_at
-    for name, value in terms.items():
-        if started.get(name) != value:
-            raise SettingsError(
-                f"the unfinished run was begun with {name} {started.get(name)!r}, not {value!r}; "
-                "take it up with the options it was begun with, or start a new one without --resume"
-            )
+    _compare(started, terms)
+    if "ended" in started:
+        journal.save("run", {k: v for k, v in started.items() if k != "ended"})
     begun = moment(started.get("taken_at"))
     if begun is None:
         raise EvidenceError("the journal of the unfinished run is damaged; start a new run without --resume")
@@ -160,14 +205,16 @@ class _Run:
     async def all(self) -> None:
         """Read all chosen sources; those that wait for others start when these are done.
 
-        The organization goes first: where nobody answers or the token is
-        refused, nothing else is worth asking. Raises GraphError then, and where
-        not one source could be read.
+        The organization goes first, in a run that is taken up too: where nobody
+        answers, the token is refused or another tenant answers, nothing else is
+        worth asking. Raises GraphError or SettingsError then, and GraphError
+        where not one source could be read.
         """
         first = self._chosen.get("organization")
         if first is not None:
             await self._one(first)
             self._stop_if(_HOPELESS)
+            self._same_tenant()
         try:
             async with asyncio.TaskGroup() as group:
                 for g in self._chosen.values():
@@ -178,6 +225,33 @@ class _Run:
             raise failures.exceptions[0] from None
         if not self.facts:
             self._stop_if(frozenset(GapReason))
+        if self._plan.wanted is None or self._optional_asked():
+            self._note_unasked()
+
+    def _optional_asked(self) -> bool:
+        return any(g.optional for g in self._chosen.values())
+
+    def _note_unasked(self) -> None:
+        """Say of each optional source that it was left out, and how to read it."""
+        for name, g in gatherers().items():
+            if g.optional and name not in self._chosen:
+                detail = "read only when asked for"
+                self.gaps[name] = Gap(name, GapReason.NOT_ASKED, detail, g.endpoint, g.permission, g.licence)
+
+    def _same_tenant(self) -> None:
+        """Remember which tenant answers; refuse to mix another one into what a killed run has read."""
+        if "organization" not in self.facts:
+            return
+        ids = sorted(str(row.get("id")) for row in self.facts["organization"])
+        started = self._journal.load("run") or {}
+        known = started.get("tenant_ids")
+        if known is not None and known != ids:
+            raise SettingsError(
+                f"the unfinished run read the tenant {', '.join(known)}; now {', '.join(ids)} answers. "
+                "Sign in to the tenant the run was begun with, or start a new one without --resume"
+            )
+        if known is None:
+            self._journal.save("run", {**started, "tenant_ids": ids})
 
     def _stop_if(self, reasons: frozenset[GapReason]) -> None:
         gap = next((g for g in self.gaps.values() if g.reason in reasons), None)
@@ -192,18 +266,17 @@ class _Run:
             for name in g.after:
                 if name in self._ready:
                     await self._ready[name].wait()
-            await self._read(g)
+            if g.name == "organization" or not self._taken_up(g):
+                await self._read(g)
         finally:
             self._ready[g.name].set()
 
     async def _read(self, g: Gatherer) -> None:
-        if self._taken_up(g):
-            return
         gap = self._early_gap(g)
         if gap is None:
             source = self._source(g)
             try:
-                await g.function(source, *(self.facts[n] for n in g.after))
+                await g.function(source, *(self.facts[n] if n in self.facts else self._lacking(n) for n in g.after))
                 gap = self._kept(g, source)
             except GraphError as error:
                 gap = gap_of(g, error, source.record.kept)
@@ -250,12 +323,12 @@ class _Run:
         if plan.cloud not in g.clouds:
             return Gap(g.name, GapReason.CLOUD, f"not available in this cloud ({plan.cloud})", g.endpoint, g.permission)
         for name in g.after:
-            if name not in self.facts:
-                why = self.gaps.get(name)
-                detail = f"needs {name}, which is {why.detail if why else 'not read'}"
-                reason = why.reason if why else GapReason.NOT_COLLECTED
-                return Gap(g.name, reason, detail, g.endpoint, why.permission if why else g.permission, g.licence)
+            if name not in self.facts and name not in g.may_lack:
+                return needs(g, self._lacking(name))
         return None
+
+    def _lacking(self, name: str) -> Gap:
+        return self.gaps.get(name) or Gap(name, GapReason.NOT_COLLECTED, f"{name} was not read")
 
     def _kept(self, g: Gatherer, source: Source) -> Gap | None:
         record = source.record
@@ -293,6 +366,11 @@ class _Run:
             return False
         for file in entry["files"]:
             provenance = provenance_from(file)
+            try:
+                check(self._plan.root, provenance)
+            except EvidenceError as damaged:
+                log.info("%s is read again: %s", g.name, damaged)
+                return False
             known = {"fact", "file", "endpoint", "url", "permission", "retrieved_at", "request_ids", "pages", "sha256"}
             known |= {"rows", "count_before", "count_after", "notes"}
             value = load_value(self._plan.root, provenance)
@@ -301,6 +379,20 @@ class _Run:
             )
             self.facts[g.name] = value
         return True
+
+
+def needs(g: Gatherer, lacking: Gap) -> Gap:
+    """Return the gap of a source that waits for one which is a gap, with that one's reason and remedy."""
+    detail = f"needs {lacking.name}, which is missing: {lacking.detail}"
+    return Gap(
+        g.name,
+        lacking.reason,
+        detail,
+        g.endpoint,
+        lacking.permission or g.permission,
+        lacking.licence or g.licence,
+        lacking.request_id,
+    )
 
 
 def load_value(root: Path, provenance: Provenance) -> Any:

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 CHECKPOINT_SECONDS = 5.0
 """A kill loses at most this much of a list."""
+EXPIRED = "Directory_ExpiredPageToken"
+"""The code of a next link that was followed too late: the list is read once more from its start.
+
+Source: https://learn.microsoft.com/graph/paging
+"""
 PAGE = 999
 """The largest page of directory lists. Source: https://learn.microsoft.com/graph/api/user-list"""
 
@@ -43,13 +48,18 @@ class ShortListError(AnswerError):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one fact is. `total` is None where the service gave no count."""
+    """How far one fact is.
+
+    `total` is None where the service gave no count. `paced_seconds` is what the
+    rest takes at least by a documented limit that is kept, None without one.
+    """
 
     fact: str
     rows: int
     total: int | None
     pages: int
     done: bool = False
+    paced_seconds: float | None = None
 
 
 @dataclass
@@ -176,8 +186,9 @@ class Source:
         `shape` gives `$select`. `count` is the filter for the service's own
         count, asked before and after ("" counts the whole list, None does not
         ask): a list that does not number between the two is read once more,
-        then it is a ShortListError. `partition` names a date property by which
-        very large lists are read in parts at once. `keep` drops rows that the
+        as a whole, then it is a ShortListError. `partition` names a date
+        property by which very large lists are read in parts at once, where the
+        service lets them be asked so. `keep` drops rows that the
         service sent against the filter: Graph may ignore a filter silently.
         `whole` names the expanded property: Graph expands at most 20 items and
         says nothing of the rest, so rows that hold 20 are asked for by id, 20
@@ -210,16 +221,21 @@ class Source:
         return await self._read_checked(wanted, None)
 
     async def _read_checked(self, wanted: "_List", saved: dict[str, Any] | None) -> FileRows:
-        short: ShortListError | None = None
-        for again in range(2):
-            reading = _Reading(self, wanted, saved if not again else None)
-            try:
-                return await reading.run()
-            except ShortListError as error:
-                short = error
-        if short is None:
-            raise AssertionError("unreachable")
-        raise short
+        said = list(self.notes)
+        reading = _Reading(self, wanted, saved)
+        try:
+            return await reading.run()
+        except (BadRequestError, NotFoundError, AnswerError) as error:
+            if not (isinstance(error, ShortListError) or reading.in_parts or error.code == EXPIRED):
+                raise
+            first = error
+        self.notes[:] = [*said, f"read once more, as a whole: {first}"]
+        try:
+            return await _Reading(self, replace(wanted, partition=""), None).run()
+        except ShortListError as second:
+            raise ShortListError(
+                f"{second}; before that: {first}", status=second.status, request_id=second.request_id
+            ) from first
 
     @staticmethod
     def row_id(line: bytes) -> str:
@@ -230,6 +246,10 @@ class Source:
             return ""
         found = row.get("id") if isinstance(row, dict) else None
         return found if isinstance(found, str) else ""
+
+    def questions(self, paths: Sequence[str]) -> Sequence[str]:
+        """Return which of many small questions to ask: all of them."""
+        return paths
 
     def asked(self, answer: "Answer") -> None:
         """Note one of several answers that a list is put together from; its body is not kept."""
@@ -289,10 +309,12 @@ class Source:
         self.record.kept = written.file
         self.record.value = FileRows(self._root, written.file, written.rows)
 
-    def tell(self, rows: int, total: int | None, pages: int, *, done: bool = False) -> None:
+    def tell(
+        self, rows: int, total: int | None, pages: int, *, done: bool = False, paced_seconds: float | None = None
+    ) -> None:
         """Report progress."""
         if self._progress is not None:
-            self._progress(Progress(self._fact, rows, total, pages, done))
+            self._progress(Progress(self._fact, rows, total, pages, done, paced_seconds))
 
 
 def _numbers(answers: Sequence["Answer"], written: Written) -> dict[str, Any]:
@@ -344,7 +366,13 @@ class _Reading:
         self._dropped = int(saved["dropped"]) if saved else 0
         self._capped: list[str] = list(saved["capped"]) if saved else []
         self._last: Answer | None = None
+        self._a_minute = source.graph.requests_a_minute(wanted.path, wanted.params, version=wanted.version)
         self._saved_at = time.monotonic()
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the list was cut into parts."""
+        return len(self._parts) > 1
 
     async def run(self) -> FileRows:
         source, wanted = self._source, self._wanted
@@ -360,7 +388,7 @@ class _Reading:
             self._writer.discard()
         if self._dropped:
             source.notes.append(f"{self._dropped} rows that the filter excludes came all the same and were left out")
-        if len(self._parts) > 1:
+        if self.in_parts:
             source.notes.append(f"read in {len(self._parts)} parts by {wanted.partition}")
         source.list_done(
             [self._last] if self._last else [],
@@ -464,10 +492,18 @@ class _Reading:
             if not self._started:
                 self._started = stamp(answer.started)
             part.next, part.done = page.next, not page.next
-            source.tell(self._writer.added, self._before, len(self._ids))
+            source.tell(
+                self._writer.added, self._before, len(self._ids), paced_seconds=self._paced_seconds(len(page.rows))
+            )
             if time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
                 self._checkpoint()
         part.done = True
+
+    def _paced_seconds(self, page_rows: int) -> float | None:
+        if self._a_minute is None or self._before is None:
+            return None
+        size = max(int(self._wanted.params.get("$top", 0)), page_rows, 1)
+        return max(self._before - self._writer.added, 0) / size * 60 / self._a_minute
 
     async def _complete_capped(self) -> None:
         """Ask for the rows whose expanded list may go on, 20 rows a request."""
@@ -519,6 +555,7 @@ class _Reading:
             raise ShortListError(
                 f"{rows:,} rows with an id were read; the service counted {before:,} before and {after:,} after",
                 status=200,
+                request_id=self._ids[-1] if self._ids else "",
             )
 
 
@@ -530,21 +567,18 @@ async def gathered(
     What is gone meanwhile (404) is left out; any other refusal is that of the
     whole fact, since half of it would read as all of it.
     """
-    found: dict[str, Answer] = {}
     missing = 0
-    async for path, answer in graph.graph.batch(paths, version=version, eventual=eventual):
+    asked = graph.questions(paths)
+    async for path, answer in graph.graph.batch(asked, version=version, eventual=eventual):
         if isinstance(answer, NotFoundError):
             missing += 1
         elif isinstance(answer, GraphError):
             raise answer
         else:
             graph.asked(answer)
-            found[path] = answer
+            yield path, answer
     if missing:
-        graph.notes.append(f"{missing} of {len(paths)} were not found")
-    for path in paths:
-        if path in found:
-            yield path, found.pop(path)
+        graph.notes.append(f"{missing} of {len(asked)} were not found")
 
 
 async def related(

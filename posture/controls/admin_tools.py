@@ -134,7 +134,7 @@ def portals_are_closed_to_guests(
     policies = guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups)
     found = {words: coverage(policies, left_out, _blocks, application=app) for app, words in _TARGETS.items()}
     closed = [words for words, c in found.items() if not c.missing]
-    observed = {"closed to guests": closed}
+    observed = {"conditional_access_policies.closed to guests": closed}
     if len(closed) == len(_TARGETS):
         return passed("Guests are blocked from Azure management and the admin portals.", observed=observed)
     unless_known(list(dict.fromkeys(u for c in found.values() for u in c.unknown)))
@@ -276,7 +276,8 @@ def clients_require_assignment(service_principals: Rows, client_guests: ClientGu
             present.add(str(principal.get("id")).casefold())
             locked[app] = flag(principal, "appRoleAssignmentRequired") or not flag(principal, "accountEnabled")
     opened = [CLIENT_APPS[app] for app, closed in locked.items() if not closed]
-    observed = {"clients that require assignment": sorted(CLIENT_APPS[a] for a, closed in locked.items() if closed)}
+    closed_clients = sorted(CLIENT_APPS[app] for app, closed in locked.items() if closed)
+    observed = {"service_principals.clients that require assignment": closed_clients}
     if len(opened) == len(CLIENT_APPS):
         return failed("No command-line or explorer client requires assignment.", observed=observed)
     if opened:

@@ -165,7 +165,7 @@ def _closed(cross_tenant_partners: Rows | Gap) -> Verdict:
             because=cross_tenant_partners,
         )
     named = sum(1 for _ in objects(cross_tenant_partners, "partners"))
-    observed = {"partners": named}
+    observed = {"cross_tenant_partners.partners": named}
     if not named:
         words = "Inbound collaboration is blocked and no partner is named: every other tenant is cut off."
         return partial(words, observed=observed)
@@ -518,7 +518,7 @@ def _in_use(
         raise UnknownValueError(f"{number(nameless, 'sign-in')} did not say from which tenant, so use is not known")
     unused = [_row(p, known, "no sign-in was seen") for p in partners if str(p["tenantId"]).casefold() in missing]
     words = f"Every partner is approved; no sign-in was seen from {len(unused):,}."
-    return partial(words, observed={**observed, "partners without sign-in": len(unused)}, affected=unused)
+    return partial(words, observed={**observed, "sign_ins.partners without sign-in": len(unused)}, affected=unused)
 
 
 def _seen(sign_ins: Iterable[Mapping[str, Any]], missing: set[str]) -> int:

@@ -188,7 +188,7 @@ def guest_homes_are_known(guest_homes: GuestHomes, cross_tenant_access_policy: M
     if dangling and (not t.found or _other_clouds(cross_tenant_access_policy)):
         dangling, unknown = 0, unknown + dangling
     seen = {
-        "domains that belong to a tenant": t.found,
+        "guest_domain_tenants.domains that belong to a tenant": t.found,
         "guests with a domain without a tenant": dangling,
         "guests from another tenant than their domain's": t.moved,
         "guests without an address": t.addressless,

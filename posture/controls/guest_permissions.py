@@ -213,10 +213,10 @@ def guests_can_see_little(
     """
     level = guest_level(authorization_policy)
     numbers = {
-        "people": _count(user_count),
-        "groups": _count(group_count),
-        "groups whose members are not hidden": None if isinstance(groups, Gap) else _visible(groups),
-        "applications": _count(application_count),
+        "user_count.people": _count(user_count),
+        "group_count.groups": _count(group_count),
+        "groups.groups whose members are not hidden": None if isinstance(groups, Gap) else _visible(groups),
+        "application_count.applications": _count(application_count),
     }
     known = {k: v for k, v in numbers.items() if v is not None}
     observed = {
@@ -224,12 +224,11 @@ def guests_can_see_little(
         "what each level lets a guest read": [dict(row) for row in GUESTS_CAN_READ],
         **known,
     }
-    shown = ("people", "groups", "applications")
-    if level is GuestLevel.LIMITED:
-        shown = ("people", "groups whose members are not hidden", "applications")
-    words = ", ".join(f"{known[k]:,} {k}" for k in shown if k in known) or "their numbers were not read"
-    summary = _REACH[level].format(words)
-    notes = tuple(f"The number of {k} was not read." for k, v in numbers.items() if v is None)
+    groups_shown = "groups.groups whose members are not hidden" if level is GuestLevel.LIMITED else "group_count.groups"
+    shown = ("user_count.people", groups_shown, "application_count.applications")
+    counts = (f"{known[k]:,} {k.partition('.')[2]}" for k in shown if k in known)
+    summary = _REACH[level].format(", ".join(counts) or "their numbers were not read")
+    notes = tuple(f"The number of {k.partition('.')[2]} was not read." for k, v in numbers.items() if v is None)
     if level is GuestLevel.RESTRICTED:
         return passed(summary, observed=observed, notes=notes)
     return (failed if level is GuestLevel.MEMBER else partial)(summary, observed=observed, notes=notes)
@@ -372,7 +371,7 @@ def members_create_nothing(authorization_policy: Mapping[str, Any], external_mem
             because=external_members,
         )
     outsiders = sum(1 for _ in objects(external_members, "external members"))
-    observed = {"external people stored as members": outsiders}
+    observed = {"external_members.external people stored as members": outsiders}
     if outsiders:
         return failed(f"{may}, and so may {outsiders:,} from outside who are stored as members.", observed=observed)
     return partial(f"{may}; nobody from outside is stored as a member.", observed=observed)

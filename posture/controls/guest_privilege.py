@@ -192,7 +192,7 @@ def no_external_holds_a_role(
         people = _role_people(bad)
         return failed(
             f"{len(people)} external {_people(len(people))} roles: {names(h.role.name for h in bad)}.",
-            observed={"external role holders": len(people), "highly privileged role involved": worst},
+            observed={"role_assignments.external role holders": len(people), "highly privileged role involved": worst},
             affected=people,
             severity=Severity.CRITICAL if worst else Severity.HIGH,
             notes=notes,
@@ -204,14 +204,16 @@ def no_external_holds_a_role(
         return partial(
             f"{len(people)} external {_people(len(people))} a tolerated role or one approved for them: "
             f"{names(h.role.name for h in found)}.",
-            observed={"external role holders": len(people)},
+            observed={"role_assignments.external role holders": len(people)},
             affected=people,
             notes=notes,
         )
     if not population(guests):
         return not_applicable(NO_GUESTS, observed={"guests": 0})
     return passed(
-        "No guest and no external member holds a directory role.", observed={"external role holders": 0}, notes=notes
+        "No guest and no external member holds a directory role.",
+        observed={"role_assignments.external role holders": 0},
+        notes=notes,
     )
 
 
@@ -360,7 +362,10 @@ def no_external_in_privileged_groups(
         return failed(
             f"{len(people)} external {'person is' if len(people) == 1 else 'people are'} in groups that carry "
             "directory roles or are managed as privileged.",
-            observed={"externals in privileged groups": len(people), "privileged groups": len(privileged)},
+            observed={
+                "privileged_group_members.externals in privileged groups": len(people),
+                "groups.privileged groups": len(privileged),
+            },
             affected=people,
         )
     unless_known(unknown, privileged_group_members, guest_group_eligibilities, external_members)
@@ -369,18 +374,21 @@ def no_external_in_privileged_groups(
         return partial(
             f"{len(people)} approved external {'person is' if len(people) == 1 else 'people are'} eligible for "
             "privileged groups, each with an end date.",
-            observed={"externals in privileged groups": len(people), "privileged groups": len(privileged)},
+            observed={
+                "privileged_group_members.externals in privileged groups": len(people),
+                "groups.privileged groups": len(privileged),
+            },
             affected=people,
         )
     if not population(guests):
         return not_applicable(NO_GUESTS, observed={"guests": 0})
     if not privileged:
         return not_applicable(
-            "No group may carry a directory role or is managed as privileged.", observed={"privileged groups": 0}
+            "No group may carry a directory role or is managed as privileged.", observed={"groups.privileged groups": 0}
         )
     return passed(
         f"Nobody from outside is in one of the {len(privileged)} privileged groups.",
-        observed={"privileged groups": len(privileged)},
+        observed={"groups.privileged groups": len(privileged)},
     )
 
 

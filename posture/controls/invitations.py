@@ -142,7 +142,11 @@ def _holders(role_assignments: Rows | Gap) -> dict[str, Any]:
     if isinstance(role_assignments, Gap):
         return {}
     rows = objects(role_assignments, "role assignments")
-    return {"Guest Inviter assignments": sum(str(r.get("roleDefinitionId")).casefold() == GUEST_INVITER for r in rows)}
+    return {
+        "role_assignments.Guest Inviter assignments": sum(
+            str(r.get("roleDefinitionId")).casefold() == GUEST_INVITER for r in rows
+        )
+    }
 
 
 def _wants_allow_list(b2b_management_policies: Rows, **_: Any) -> Outcome | None:
@@ -293,7 +297,7 @@ def _zta_21823(authentication_flows_policy: Mapping[str, Any], **_: Any) -> Outc
     authorities=(Authority("Microsoft Zero Trust Assessment", "21823: self-service sign-up is off", _zta_21823),),
     parameters=("allowed_user_flow_ids",),
     empty_is_good="",
-    unverified=("a list of flows seems to leave out their API connectors: such a flow stays not assessed",),
+    unverified=("whether a list of flows ever holds their API connectors; where it does not, they are not assessed",),
 )
 def self_service_sign_up_is_off(
     authentication_flows_policy: Mapping[str, Any], b2x_user_flows: Rows | Gap, thresholds: Thresholds, profile: Profile
@@ -303,7 +307,10 @@ def self_service_sign_up_is_off(
     Holds when `selfServiceSignUp.isEnabled` is false. Partial when it is true
     and no user flow exists, or every flow is listed in `allowed_user_flow_ids`
     or calls an API connector, which can ask for approval. Fails when a flow has
-    neither. Under Microsoft's assessment it fails whenever it is on.
+    neither. Reading a flow's connectors takes a permission to write, which
+    posture does not ask for: where the list of flows does not show them, a flow
+    that is not listed is not assessed. Under Microsoft's assessment it fails
+    whenever it is on.
 
     Why: a user flow lets outsiders create their own guest account. Nobody
     invites, sponsors or approves them, and the list of allowed domains is not
@@ -324,6 +331,7 @@ def self_service_sign_up_is_off(
     Default: off.
 
     Source: https://learn.microsoft.com/entra/external-id/self-service-sign-up-overview
+    https://learn.microsoft.com/graph/api/b2xidentityuserflow-get-apiconnectorconfiguration
     https://learn.microsoft.com/graph/api/resources/authenticationflowspolicy
     https://learn.microsoft.com/entra/external-id/external-collaboration-settings-configure
     https://github.com/microsoft/zerotrustassessment/blob/main/src/powershell/tests/Test-Assessment.21823.md
@@ -350,7 +358,8 @@ def self_service_sign_up_is_off(
     if unread:
         raise UnknownValueError(
             f"self-service sign-up is on and the API connectors of {number(len(unread), 'user flow')} were not in the "
-            "answer; look at the flows, and list those that check who signs up in allowed_user_flow_ids"
+            "answer (reading them takes a permission to write); look at the flows, and list those that check who "
+            "signs up in allowed_user_flow_ids"
         )
     return partial("Guest self-service sign-up is on; every user flow is allowed or calls an API connector.")
 
@@ -588,7 +597,10 @@ def redemption_falls_back_to_a_code(
     https://learn.microsoft.com/sharepoint/sharepoint-azureb2b-integration
     """
     otp, fallback = otp_state(authentication_methods_policy), _fallback(cross_tenant_default)
-    observed = {"allowExternalIdToUseEmailOtp": otp, "fallbackIdentityProvider": fallback}
+    observed = {
+        "authentication_methods_policy.allowExternalIdToUseEmailOtp": otp,
+        "cross_tenant_default.fallbackIdentityProvider": fallback,
+    }
     if profile is Profile.CIS_M365_V7:
         if otp == "disabled":
             notes = ("CIS 7.2.2 asks for SharePoint's integration with Entra B2B, which needs the passcode.",)
@@ -596,7 +608,7 @@ def redemption_falls_back_to_a_code(
         return failed(f"Email one-time passcode is on for guests ({otp}).", observed=observed)
     left_out = exclusions(mfa_exclusions, privileged_group_members, groups, thresholds)
     mfa = guest_mfa(conditional_access_policies, security_defaults, left_out, authentication_strengths)
-    observed |= {"MFA asked of guests": mfa.level}
+    observed |= {"conditional_access_policies.MFA asked of guests": mfa.level}
     if mfa.level == "none":
         way = "a personal Microsoft account" if otp == "disabled" else "a code by mail"
         return failed(f"Guests can come in with {way} alone: nothing asks them for MFA.", observed=observed)

@@ -100,7 +100,7 @@ def load(root: Path) -> Snapshot:
     facts: dict[str, Fact] = {}
     for entry in _objects(manifest, "files"):
         provenance = provenance_from(entry)
-        _check(root, provenance)
+        check(root, provenance)
         name = str(entry["fact"])
         if name in gaps:
             continue
@@ -161,7 +161,8 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _check(root: Path, provenance: Provenance) -> None:
+def check(root: Path, provenance: Provenance) -> None:
+    """Raise EvidenceError unless the file a fact rests on is there and has its hash."""
     path = root / provenance.file
     if path.is_symlink() or not path.is_file():
         raise EvidenceError(f"{provenance.file} is named by the manifest and missing from {root}")

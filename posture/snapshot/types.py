@@ -24,6 +24,7 @@ class GapReason(StrEnum):
     DECLINED = "declined"
     UNKNOWN_VALUE = "unknown-value"
     NOT_COLLECTED = "not-collected"
+    NOT_ASKED = "not-asked"
     MANUAL = "manual"
     ERROR = "error"
 
@@ -85,6 +86,8 @@ class Gap:
                 return f"Needs {self.licence or 'a licence'} in the tenant."
             case GapReason.NOT_COLLECTED:
                 return "This version does not read this source yet."
+            case GapReason.NOT_ASKED:
+                return f"Run again with --include {self.name}."
             case GapReason.DECLINED:
                 return "Run again without declining this source."
             case GapReason.CLOUD:
