@@ -232,7 +232,10 @@ class Dataset:
 
     def log_export(self) -> Rows:
         """Return the diagnostic settings of Azure Resource Manager."""
-        return self._read_rows("arm", ARM_EXPORT) or MemoryRows([])
+        rows = self._read_rows("arm", ARM_EXPORT)
+        if rows is None and self.recorded:
+            raise Missing(ARM_EXPORT.path)
+        return rows if rows is not None else MemoryRows([])
 
 
 def _listing_of(version: str, stem: str) -> Listing | None:

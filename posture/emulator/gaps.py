@@ -55,7 +55,7 @@ def _gaps(entries: list[Any]) -> Iterator[RecordedGap]:
         if not isinstance(entry, dict) or not isinstance(entry.get("endpoint"), str):
             continue
         parts = [p for p in _place(entry["endpoint"]).split("/") if p]
-        version = parts.pop(0) if parts and parts[0] in ("v1.0", "beta") else "v1.0"
+        version = parts.pop(0) if parts and parts[0] in ("v1.0", "beta", "arm") else "v1.0"
         path, label = _split(parts)
         label = _SIDE_LISTS.get(str(entry.get("fact")), label)
         yield RecordedGap(version, path.lower(), label, str(entry.get("reason")), str(entry.get("permission") or ""))
@@ -63,7 +63,7 @@ def _gaps(entries: list[Any]) -> Iterator[RecordedGap]:
 
 def _place(endpoint: str) -> str:
     """Return version and path of a manifest's endpoint, without method, query and remarks."""
-    return re.split(r"[? (]", re.sub(r"^[A-Z]+ ", "", endpoint), maxsplit=1)[0]
+    return re.split(r"[? (]", re.sub(r"^[A-Z]+ ", "", endpoint).replace("arm /", "arm/"), maxsplit=1)[0]
 
 
 def _split(parts: list[str]) -> tuple[str, str]:

@@ -1,12 +1,18 @@
 """Recorded evidence served as it was: lists merged by id, gaps with the error they stand for."""
 
+import asyncio
 import json
+from pathlib import Path
 
+import httpx
 import pytest
 
+from posture.collect.run import Plan, collect
 from posture.emulator import data as data_module
 from posture.emulator.app import create_app
-from posture.emulator.tenant import load_tenant
+from posture.emulator.tenant import find_sample, load_tenant
+from posture.graph.reader import open_reader
+from posture.settings import Settings
 from tests.emulator.world import EVENTUAL, ask, code, every, guest, uid
 
 GUESTS = "/v1.0/users?$filter=userType eq 'Guest'"
@@ -92,6 +98,7 @@ def test_expansions_are_cut_and_topped_up_as_when_recorded(app):
 
 def test_what_was_not_recorded_is_never_empty(app):
     assert code(ask(app, "/v1.0/applications"))[0] == 404
+    assert code(ask(app, "/providers/microsoft.aadiam/diagnosticSettings"))[0] == 404
     assert code(ask(app, f"{GUESTS}&$expand=ownedObjects"))[0] == 404
     assert code(ask(app, f"/v1.0/groups/{uid(101)}/transitiveMembers"))[0] == 404
     assert [m["id"] for m in every(app, f"/v1.0/groups/{uid(100)}/transitiveMembers")] == [uid(2)]
@@ -142,6 +149,7 @@ def test_a_gap_of_a_side_list_strikes_what_asks_for_it_alone(tmp_path):
             gap("group_setting_overrides", "GET /v1.0/groups/{id}/settings", "permission", "GroupSettings.Read.All"),
             gap("privileged_group_members", "GET /v1.0/groups/{id}/transitiveMembers", "server"),
             gap("sign_ins_non_interactive", "GET /beta/auditLogs/signIns (nonInteractiveUser)", "licence"),
+            gap("log_export", "GET arm /providers/microsoft.aadiam/diagnosticSettings", "server"),
             gap("user_count", "GET /v1.0/users/$count", "query-refused"),
         ],
     )
@@ -153,6 +161,7 @@ def test_a_gap_of_a_side_list_strikes_what_asks_for_it_alone(tmp_path):
     assert ask(app, f"/v1.0/groups/{uid(100)}/settings").status_code == 403
     assert ask(app, f"/v1.0/groups/{uid(100)}/transitiveMembers").status_code == 503
     assert ask(app, "/beta/auditLogs/signIns").status_code == 403
+    assert ask(app, "/providers/microsoft.aadiam/diagnosticSettings").status_code == 503
     assert ask(app, "/v1.0/users/$count", headers=EVENTUAL).status_code == 400
 
 
@@ -175,3 +184,36 @@ def test_a_damaged_recording_costs_its_own_answer(tmp_path):
     assert code(response) == (500, "InternalServerError")
     assert "groups.ndjson, line 1" in response.json()["error"]["message"]
     assert ask(app, GUESTS).status_code == 200
+
+
+# -- a real recording --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["contoso", "halfblind"])
+def test_a_recording_of_the_replay_has_the_same_bytes(tmp_path, name):
+    first = _recorded(load_tenant(find_sample(name)), tmp_path / "first")
+    again = _recorded(load_tenant(first), tmp_path / "again")
+    files = {p.relative_to(first) for p in first.rglob("*") if p.is_file()}
+    assert files == {p.relative_to(again) for p in again.rglob("*") if p.is_file()}
+    for file in files - {Path("manifest.json")}:
+        assert (first / file).read_bytes() == (again / file).read_bytes(), file
+    gaps = [
+        sorted((g["fact"], g["reason"]) for g in json.loads((root / "manifest.json").read_bytes())["gaps"])
+        for root in (first, again)
+    ]
+    assert gaps[0] == gaps[1]
+
+
+def _recorded(tenant, root):
+    app = create_app(tenant)
+
+    async def run():
+        transport = httpx.ASGITransport(app=app)
+        reader = open_reader("http://127.0.0.1", None, transport=transport, clock=lambda: tenant.clock)
+        await collect(reader, Plan(root, lambda: tenant.clock, Settings()))
+        await reader.aclose()
+
+    asyncio.run(run())
+    assert {r.method for r in app.state.requests} <= {"GET", "POST"}
+    assert all(r.path.endswith("/$batch") for r in app.state.requests if r.method == "POST")
+    return root
