@@ -33,6 +33,7 @@ LINE_LIMIT = 4 * 1024 * 1024
 """The longest row a reader accepts, in bytes; Graph's largest are a few kB."""
 SINGLE_LIMIT = 64 * 1024 * 1024
 """The largest single answer a reader accepts, in bytes."""
+_BLOCK = 128 * 1024
 
 _SAFE_SEGMENT = re.compile(r"[^A-Za-z0-9._()='@-]")
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
@@ -235,16 +236,26 @@ class FileRows:
 
     def lines(self) -> Iterator[bytes]:
         """Yield the rows as JSON text, without line ends."""
+        for _, block in self._blocks():
+            for line in block:
+                if line.strip():
+                    yield line.rstrip(b"\r")
+
+    def _blocks(self) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield the lines in blocks, each with the number of its first line."""
         try:
             with self._path.open("rb") as raw:
                 stream = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if self._file.endswith(".gz") else raw
-                number = 0
-                while line := stream.readline(LINE_LIMIT + 1):
-                    number += 1
-                    if len(line) > LINE_LIMIT:
+                number, rest = 1, b""
+                while data := stream.read(_BLOCK):
+                    lines = (rest + data).split(b"\n")
+                    rest = lines.pop()
+                    if len(rest) > LINE_LIMIT or (lines and len(lines[0]) > LINE_LIMIT):
                         raise EvidenceError(f"{self._file}, line {number}: longer than {LINE_LIMIT:,} bytes")
-                    if line.strip():
-                        yield line.rstrip(b"\r\n")
+                    yield number, lines
+                    number += len(lines)
+                if rest:
+                    yield number, [rest]
         except FileNotFoundError:
             raise EvidenceError(f"{self._file} is missing from the folder") from None
         except (OSError, EOFError, zlib.error) as error:
@@ -252,21 +263,25 @@ class FileRows:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         last = ""
-        loads = orjson.loads
-        for number, line in enumerate(self.lines(), 1):
-            try:
-                row = loads(line)
-            except orjson.JSONDecodeError:
-                row = parse(line, f"{self._file}, line {number}")
-            if not isinstance(row, dict):
-                raise EvidenceError(f"{self._file}, line {number}: not a JSON object")
-            if self._ordered:
-                row_id = row.get("id")
-                row_id = row_id if isinstance(row_id, str) else ""
-                if row_id < last:
-                    raise EvidenceError(f"{self._file}, line {number}: not sorted by id")
-                last = row_id
-            yield row
+        loads, ordered = orjson.loads, self._ordered
+        for start, block in self._blocks():
+            for place, line in enumerate(block):
+                try:
+                    row = loads(line)
+                except orjson.JSONDecodeError:
+                    if not line.strip():
+                        continue
+                    row = parse(line, f"{self._file}, line {start + place}")
+                if not isinstance(row, dict):
+                    raise EvidenceError(f"{self._file}, line {start + place}: not a JSON object")
+                if ordered:
+                    row_id = row.get("id")
+                    if not isinstance(row_id, str):
+                        row_id = ""
+                    if row_id < last:
+                        raise EvidenceError(f"{self._file}, line {start + place}: not sorted by id")
+                    last = row_id
+                yield row
 
 
 class Folder:

@@ -1,7 +1,8 @@
 """One guest, put together from the lists that tell about guests, in one streamed pass."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from posture.errors import UnknownValueError
@@ -32,13 +33,13 @@ class Guest:
     a tally that uses one must name it in its `needs`.
     """
 
-    __slots__ = ("_created", "_domain", "_seen", "_success", "id", "row", "side")
+    __slots__ = ("_created", "_domain", "_seen", "_since", "_success", "id", "row", "side")
 
     def __init__(self, row: dict[str, Any], side: Mapping[str, dict[str, Any]]) -> None:
         self.row, self.side = row, side
         row_id = row.get("id")
         self.id: str = row_id if isinstance(row_id, str) else ""
-        self._created = self._domain = self._seen = self._success = _UNREAD
+        self._created = self._domain = self._seen = self._since = self._success = _UNREAD
 
     def __getitem__(self, key: str) -> Any:
         """Return a property of the row, None where absent."""
@@ -75,7 +76,9 @@ class Guest:
     @property
     def state_since(self) -> datetime | None:
         """When the invitation state last changed, else when the account was made."""
-        return moment(self.row.get("externalUserStateChangeDateTime")) or self.created
+        if self._since is _UNREAD:
+            self._since = moment(self.row.get("externalUserStateChangeDateTime")) or self.created
+        return self._since  # type: ignore[no-any-return]
 
     @property
     def domain(self) -> str | None:
@@ -280,6 +283,7 @@ def domain_of(address: Any) -> str | None:
     return _domain(domain) if local else None
 
 
+@lru_cache(maxsize=4096)  # guests share domains: the common ones are worked out once
 def _domain(text: str) -> str | None:
     domain = text.strip().rstrip(".").lower()
     if not domain or "." not in domain or domain.startswith(".") or ".." in domain:
@@ -287,36 +291,60 @@ def _domain(text: str) -> str | None:
     return None if any(c.isspace() or c in "\"'<>()[],;:\\/" for c in domain) else domain
 
 
-def guests(snapshot: Snapshot) -> Iterator[Guest]:
-    """Yield every guest once, sorted by id, joined with the side lists that were read.
+def guests(snapshot: Snapshot, lists: Sequence[str] = SIDE_LISTS) -> Iterator[Guest]:
+    """Yield every guest once, sorted by id, joined with those of the side `lists` that were read.
 
     The caller makes sure that `guests` is a fact.
     """
     base: Rows = snapshot.facts["guests"].value
-    sides = {name: _Side(snapshot.facts[name].value) for name in SIDE_LISTS if name in snapshot.facts}
+    sides = [_Side(name, snapshot.facts[name].value) for name in lists if name in snapshot.facts]
     for row in base:
         row_id = row.get("id")
-        side = {name: found for name, s in sides.items() if (found := s.at(row_id)) is not None}
+        side: dict[str, dict[str, Any]] = {}
+        if isinstance(row_id, str) and row_id:
+            for cursor in sides:
+                while cursor.id < row_id:
+                    cursor.step()
+                if cursor.id == row_id:
+                    side[cursor.name] = cursor.row
         yield Guest(row, side)
 
 
 class _Side:
     """A cursor in a list sorted by id."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = iter(rows)
-        self._id = ""
-        self._row: dict[str, Any] | None = None
-        self._step()
+    __slots__ = ("_next", "id", "name", "row")
 
-    def _step(self) -> None:
-        self._row = next(self._rows, None)
-        row_id = self._row.get("id") if self._row else None
-        self._id = row_id if isinstance(row_id, str) else ""
+    def __init__(self, name: str, rows: Rows) -> None:
+        self.name = name
+        self._next = iter(rows).__next__
+        self.row: dict[str, Any] = {}
+        self.id = ""
+        self.step()
 
-    def at(self, row_id: Any) -> dict[str, Any] | None:
-        if not isinstance(row_id, str) or not row_id:
-            return None
-        while self._row is not None and self._id < row_id:
-            self._step()
-        return self._row if self._row is not None and self._id == row_id else None
+    def step(self) -> None:
+        """Go to the next row."""
+        try:
+            self.row = self._next()
+        except StopIteration:
+            self.id = _PAST_ALL
+            return
+        row_id = self.row.get("id")
+        self.id = row_id if isinstance(row_id, str) else ""
+
+
+class _PastAll(str):
+    """The id after the last: equal to none and before none, whatever ids a list holds."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = str.__hash__
+
+
+_PAST_ALL = _PastAll()

@@ -75,6 +75,13 @@ def moment(value: Any) -> datetime | None:
     """
     if not isinstance(value, str) or len(value) < 10:
         return None
+    if len(value) == 20 and value[10] == "T" and value[19] == "Z":  # nearly all of Graph's; a tenant has millions
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            pass
+        else:
+            return None if found.year == _NEVER_YEAR else found
     head = value[:-1] if value[-1] in "Zz" else value
     if len(value) > 26 and "." in head:
         whole, _, rest = head.partition(".")
