@@ -15,6 +15,8 @@ from posture.snapshot.guests import Guest
 from posture.snapshot.types import Gap, GapReason, Rows
 
 _ENTRA = "externalazuread"
+_PLAIN = [{"signInType": "federated", "issuer": "ExternalAzureAD", "issuerAssignedId": None}]
+"""What most guests have, compared in one step."""
 _ELSEWHERE = {"mail", "google.com", "facebook.com", "microsoftaccount"}
 
 
@@ -37,7 +39,7 @@ class MfaExclusions(Tally):
 
     def add(self, guest: Guest) -> None:
         """Count one guest."""
-        if guest.id.casefold() in self._left_out:
+        if self._left_out and guest.id.casefold() in self._left_out:
             self.left_out.add(guest.id.casefold())
             self.concern(guest, "left out of a Conditional Access policy by name")
         if guest.pending:
@@ -50,6 +52,8 @@ class MfaExclusions(Tally):
 def _signs_in_with_entra(row: Mapping[str, Any]) -> bool | None:
     """Whether a guest's home is an Entra tenant; None where the identities do not tell."""
     identities = row.get("identities")
+    if identities == _PLAIN:
+        return True
     if not isinstance(identities, list):
         return None
     issuers = {

@@ -26,8 +26,6 @@ from posture.snapshot.power import expanded, kind_of
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import moment, objects
 
-_STATES = ("PendingAcceptance", "Accepted", None)
-
 
 def _days_pending(guest: Guest, taken_at: datetime) -> int | None:
     """Return whole days since the invitation or its last renewal; None where no time tells."""
@@ -36,9 +34,15 @@ def _days_pending(guest: Guest, taken_at: datetime) -> int | None:
     return max(0, (taken_at - max(known)).days) if known else None
 
 
-def _state_known(guest: Guest) -> bool:
-    """Whether the invitation state is one this version knows; null is Graph's own answer for old guests."""
-    return "externalUserState" in guest.row and guest.row["externalUserState"] in _STATES
+def _pending(guest: Guest) -> bool | None:
+    """Whether an invitation waits; None for a state this version does not know.
+
+    Null is Graph's own answer for guests older than the property; a missing property is no answer.
+    """
+    state = guest.row.get("externalUserState", "absent")
+    if state == "Accepted" or state is None:
+        return False
+    return True if state == "PendingAcceptance" else None
 
 
 @tally("pending_invitations", control="GUEST-INV-006")
@@ -52,11 +56,10 @@ class PendingInvitations(Tally):
         self.by_age: Counter[str] = Counter()
 
     def add(self, guest: Guest) -> None:
-        """Count one guest."""
-        if not _state_known(guest):
-            self.unknown += 1
-            return
-        if not guest.pending:
+        """Count one guest; most have accepted."""
+        waits = _pending(guest)
+        if not waits:
+            self.unknown += waits is None
             return
         self.pending += 1
         days = _days_pending(guest, self.context.taken_at)
@@ -182,11 +185,11 @@ class PendingAccess(Tally):
         self._assignable = _assignable(context.facts.get("groups"))
 
     def add(self, guest: Guest) -> None:
-        """Count one guest."""
-        if not _state_known(guest):
-            self.unknown["the invitation state of {}"] += 1
-            return
-        if not guest.pending:
+        """Count one guest; most have accepted."""
+        waits = _pending(guest)
+        if not waits:
+            if waits is None:
+                self.unknown["the invitation state of {}"] += 1
             return
         self.pending += 1
         power, access = self._held(guest)
