@@ -7,13 +7,15 @@ import typer
 
 from posture.cli import options as o
 from posture.cli.console import say, say_all, tell
-from posture.errors import GraphError, PostureError, SettingsError
+from posture.errors import EvidenceError, GraphError, PostureError, SettingsError
 from posture.settings import Profile, Settings, Severity
 
 if TYPE_CHECKING:
     from posture.assess.types import Assessment
     from posture.cli.config import Config
     from posture.cli.target import Target
+    from posture.history.changes import Changes
+    from posture.history.runs import Claim
     from posture.snapshot.types import Snapshot
 
 NEVER = "never"
@@ -98,6 +100,7 @@ def collect(
     job = _job(locals())
     run = job.run_folder()
     snapshot = job.read(run)
+    job.let_go()
     place = finish(run, job.out, snapshot.tenant, snapshot.taken_at)
     if json_out:
         _say_json({"run": str(place), "facts": len(snapshot.facts), "gaps": len(snapshot.gaps)})
@@ -182,35 +185,64 @@ class Job:
         self.json_out, self.quiet, self.verbose = json_out, quiet, verbose
         self.declined, self.included = declined, included
         self.resume, self.resume_from = resume, resume_from
+        self._claim: Claim | None = None
 
     def run_folder(self) -> Path:
-        """Return the folder of the run: a new one, or the one to take up."""
-        from posture.history.runs import start, unfinished
+        """Return the folder of the run, claimed for this process: a new one, or the one to take up."""
+        from posture.history.runs import Claim, start, unfinished
 
-        if self.resume:
-            return unfinished(self.out, self.resume_from)
-        return start(self.out)
+        run = unfinished(self.out, self.resume_from) if self.resume else start(self.out)
+        self._claim = Claim(run)
+        return run
+
+    def let_go(self) -> None:
+        """Let other processes have the run."""
+        if self._claim is not None:
+            self._claim.release()
 
     def read(self, run: Path) -> "Snapshot":
         """Read the target into the run's evidence folder."""
         import asyncio
 
-        from posture.history.runs import EVIDENCE, drop, is_collected
-        from posture.snapshot.store import load
+        from posture.collect.run import has_ended
+        from posture.history.runs import EVIDENCE, drop
 
-        if is_collected(run):
-            return load(run / EVIDENCE)
+        if self.resume and has_ended(run, self._terms()):
+            return self._collected(run / EVIDENCE)
         try:
             return asyncio.run(self._read(run))
         except GraphError as error:
             if not self.resume:
+                self.let_go()
                 drop(run)
             raise NoAuditError(f"no audit was made: {error}") from error
         except BaseException:
             # Only an untouched folder is removed; one with a journal can be taken up.
-            if not any((run / "journal").glob("*.json")) if (run / "journal").is_dir() else True:
+            if not self.resume and not any((run / "journal").glob("*.json")):
+                self.let_go()
                 drop(run)
             raise
+
+    def _collected(self, evidence: Path) -> "Snapshot":
+        """Return what a killed run had read whole, to be judged by the settings of now."""
+        from posture.snapshot.folder import dump, write_private
+        from posture.snapshot.settings_file import settings_json
+        from posture.snapshot.store import load
+
+        write_private(evidence / "settings.json", dump(settings_json(self.settings)))
+        return load(evidence)
+
+    def _asked(self) -> dict[str, Any]:
+        """Return whom the run asks, which a run that takes it up must ask too."""
+        if self.where is None:
+            raise AssertionError("assess reads nothing")
+        return {"target": self.where.label, "tenant": str(self.where.values["tenant"].value or "")}
+
+    def _terms(self) -> dict[str, Any]:
+        from posture.collect.run import terms_of
+
+        days = self.settings.thresholds.lookback_days
+        return terms_of(self._asked(), lookback_days=days, wanted=self._wanted(), declined=self.declined)
 
     async def _read(self, run: Path) -> "Snapshot":
         from posture.cli.progress import shown
@@ -236,6 +268,7 @@ class Job:
                     progress=progress,
                     journal_root=run,
                     arm=session.arm,
+                    terms=self._asked(),
                 )
                 return await collect(session.reader, plan)
 
@@ -248,17 +281,26 @@ class Job:
 
     def finish(self, run: Path, snapshot: "Snapshot") -> None:
         """Judge, write the reports, move the run to its place, say what was found, exit."""
+        import shutil
+
         from posture.assess.evaluate import evaluate
         from posture.cli.config import brand_of
-        from posture.history.runs import finish
+        from posture.history.runs import finish, home_of
         from posture.report import write_reports
         from posture.report.view import Options, RunView
 
+        shutil.rmtree(run / "affected", ignore_errors=True)  # of a killed run that had judged before
         assessment = evaluate(snapshot, self.settings, affected=run / "affected")
         view = RunView(
-            assessment, snapshot, run, brand=brand_of(self.config), options=Options(people=not self.no_people)
+            assessment,
+            snapshot,
+            run,
+            changes=compared(home_of(self.out, snapshot.tenant), assessment, snapshot),
+            brand=brand_of(self.config),
+            options=Options(people=not self.no_people),
         )
         write_reports(view, run, self.formats)
+        self.let_go()
         place = finish(run, self.out, snapshot.tenant, snapshot.taken_at)
         self._say(assessment, place)
         raise typer.Exit(exit_code(assessment, self.fail_on))
@@ -281,6 +323,20 @@ class Job:
         say_all(summary_lines(assessment, width=80))
         say(f"Report: {place / 'report.html'}")
         say(str(place))
+
+
+def compared(home: Path, assessment: "Assessment", snapshot: "Snapshot") -> "Changes | None":
+    """Return what changed since the run before this one; None where there is none to compare with."""
+    from posture.history.changes import changes, previous
+
+    earlier = previous(home, snapshot.tenant.id, snapshot.taken_at)
+    if earlier is None:
+        return None
+    try:
+        return changes(earlier, assessment, snapshot)
+    except EvidenceError as error:
+        tell(f"The run before this one could not be compared with: {error}")
+        return None
 
 
 class NoAuditError(PostureError):

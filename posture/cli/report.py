@@ -33,6 +33,7 @@ def report(
 
     from posture.assess.evaluate import evaluate
     from posture.cli import config as c
+    from posture.cli.audit import compared
     from posture.cli.config import brand_of
     from posture.history.runs import evidence_of
     from posture.report import FORMATS, write_reports
@@ -49,7 +50,14 @@ def report(
     loaded = c.load(config)
     snapshot = load(evidence)
     assessment = evaluate(snapshot, load_settings(evidence))
-    view = RunView(assessment, snapshot, run, brand=brand_of(loaded), options=Options(people=not no_people))
+    view = RunView(
+        assessment,
+        snapshot,
+        run,
+        changes=compared(run.resolve().parent, assessment, snapshot),
+        brand=brand_of(loaded),
+        options=Options(people=not no_people),
+    )
     if "terminal" in wanted:
         from posture.report.terminal import summary_lines
 

@@ -53,13 +53,13 @@ async def authentication_strengths(graph: Source) -> Rows:
 async def guest_registration_details(graph: Source) -> Rows:
     """Read which guests have registered a second factor here.
 
-    Whether the service filters by userType is not documented, so rows of
-    others are left out here too.
+    Whether the service filters by userType is not documented, so members are
+    left out here too; a type this version does not know stays.
     """
-    from posture.collect.source import only
+    from posture.collect.source import unless
 
     return await graph.all(
         "/reports/authenticationMethods/userRegistrationDetails",
         where="userType eq 'guest'",
-        keep=only("userType", "guest"),
+        keep=unless("userType", "member"),
     )

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import orjson
 
 from posture.collect.journal import Journal
-from posture.collect.partition import Part, bounds
+from posture.collect.partition import LARGE, Part, bounds
 from posture.errors import (
     AccessDeniedError,
     AnswerError,
@@ -88,7 +88,7 @@ class Source:
         permission: str,
         journal: Journal,
         progress: Callable[[Progress], None] | None = None,
-        partition_from: int = 20_000,
+        partition_from: int = LARGE,
         lookback_days: int = 30,
         taken_at: datetime,
         arm: "GraphReader | None" = None,
@@ -627,5 +627,21 @@ def only(prop: str, value: str) -> Callable[[bytes], bool]:
             return True
         found = row.get(prop) if isinstance(row, dict) else None
         return found is None or found == value
+
+    return holds
+
+
+def unless(prop: str, value: str) -> Callable[[bytes], bool]:
+    """Return a test that a raw row does not hold this text value, for `keep`: what is unknown stays."""
+    keeps = only(prop, value)
+
+    def holds(line: bytes) -> bool:
+        if not keeps(line):
+            return True
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return True
+        return not isinstance(row, dict) or row.get(prop) != value
 
     return holds

@@ -3,9 +3,11 @@
 import re
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from posture.errors import EvidenceError, OutputError, SettingsError
 from posture.snapshot.folder import private_dir
@@ -14,7 +16,6 @@ from posture.snapshot.types import Tenant
 UNFINISHED = ".unfinished"
 EVIDENCE = "evidence"
 JOURNAL = "journal"
-_ENDED = ".journal-ended"
 _DEVICES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 
 
@@ -43,32 +44,85 @@ def start(out: Path) -> Path:
 
 
 def unfinished(out: Path, wanted: Path | None = None) -> Path:
-    """Return the run to take up: the one named, else the newest under `out`."""
+    """Return the run to take up: the one named, else the newest under `out` that nobody is working on."""
     if wanted is not None:
         if not _can_go_on(wanted):
             raise SettingsError(f"{wanted} is no unfinished run; leave the folder out to take up the newest")
         return wanted
     root = out / UNFINISHED
     found = sorted(p for p in root.iterdir() if _can_go_on(p)) if root.is_dir() else []
-    if not found:
-        raise SettingsError(f"there is no unfinished run under {root}; start one without --resume")
-    return found[-1]
+    idle = [p for p in found if not Claim.is_held(p)]
+    if not idle:
+        busy = f" that nobody is working on ({len(found)} are being read)" if found else ""
+        raise SettingsError(f"there is no unfinished run under {root}{busy}; start one without --resume")
+    return idle[-1]
 
 
 def _can_go_on(run: Path) -> bool:
-    return (run / JOURNAL).is_dir() or is_collected(run)
+    return (run / JOURNAL / "run.json").is_file()
 
 
-def is_collected(run: Path) -> bool:
-    """Return whether all of a run's evidence is there and only the rest is to do."""
-    return not (run / JOURNAL).is_dir() and (run / EVIDENCE / "manifest.json").is_file()
+class Claim:
+    """Keeps a run to one process. The operating system lets go of it when the process ends, however it ends."""
+
+    def __init__(self, run: Path) -> None:
+        """Claim a run. Raises SettingsError where another process has."""
+        self._path = _lock_of(run)
+        self._file: IO[bytes] | None = self._path.open("ab")
+        if not _locked(self._file):
+            self._file.close()
+            raise SettingsError(f"another posture is working on {run}; wait for it, or start a run without --resume")
+
+    @staticmethod
+    def is_held(run: Path) -> bool:
+        """Return whether a process is working on a run."""
+        try:
+            with _lock_of(run).open("ab") as file:
+                return not _locked(file)
+        except OSError:
+            return True
+
+    def release(self) -> None:
+        """Let go, at the end of the run."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._path.unlink(missing_ok=True)
+
+
+def _lock_of(run: Path) -> Path:
+    # Beside the run: Windows moves no folder that holds an open file.
+    return run.with_name(f"{run.name}.lock")
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Lock a file for as long as it is open; return whether that went well."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def home_of(out: Path, tenant: Tenant) -> Path:
+    """Return the folder of a tenant's runs under `out`."""
+    return out / (slug(tenant.primary_domain) or slug(tenant.id) or "unknown-tenant")
 
 
 def finish(run: Path, out: Path, tenant: Tenant, taken_at: datetime) -> Path:
-    """Move a finished run to its place under `out` and return it; an existing run is never overwritten."""
-    _end_journal(run)
-    home = out / (slug(tenant.primary_domain) or slug(tenant.id) or "unknown-tenant")
-    private_dir(home)
+    """Move a finished run to its place under `out` and return it; an existing run is never overwritten.
+
+    The journal goes along and is removed there, so that a kill in between
+    leaves a run that can be taken up or one that is finished.
+    """
+    home = private_dir(home_of(out, tenant))
     name = taken_at.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     for number in range(1, 1000):
         target = home / (name if number == 1 else f"{name}-{number}")
@@ -78,16 +132,10 @@ def finish(run: Path, out: Path, tenant: Tenant, taken_at: datetime) -> Path:
             run.rename(target)
         except OSError as error:
             raise OutputError(f"cannot move the finished run {run} to {target}: {error.strerror or error}") from error
+        shutil.rmtree(target / JOURNAL, ignore_errors=True)
         _tidy(run.parent)
         return target
     raise OutputError(f"{home} holds a thousand runs of {name}")
-
-
-def _end_journal(run: Path) -> None:
-    """Remove the journal so that a kill in between leaves all of it or none."""
-    if (run / JOURNAL).is_dir():
-        (run / JOURNAL).rename(run / _ENDED)
-    shutil.rmtree(run / _ENDED, ignore_errors=True)
 
 
 def drop(run: Path) -> None:

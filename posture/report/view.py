@@ -2,38 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from posture.assess.types import Assessment
+from posture.history.changes import Change, Changes
 from posture.report.brand import Brand
-from posture.settings import Severity
 from posture.snapshot.types import Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One difference to an earlier run.
-
-    `kind` is opened, resolved, came-back, worse, better, setting, guests or
-    not-comparable; `code` the control it is about or "". `words` is one plain
-    sentence, which may hold tenant text.
-    """
-
-    kind: str
-    words: str
-    code: str = ""
-    severity: Severity | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What changed since an earlier run, taken at `since`; `counts` are guests added, removed and so on."""
-
-    since: datetime
-    rows: tuple[Change, ...] = ()
-    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +17,14 @@ class Options:
 
     `people` false leaves out everything that tells one person from another.
     `paper` sets the page of a print ("a4", "letter"; "" leaves it to the
-    printer). `short` is Markdown small enough for a comment.
+    printer). `short` is Markdown small enough for a comment. `browser` is the
+    program that prints the PDF; "" takes an installed one.
     """
 
     people: bool = True
     paper: str = ""
     short: bool = False
+    browser: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,3 +51,6 @@ class RunView:
     def evidence(self) -> Path:
         """The evidence folder of the run."""
         return self.folder / "evidence"
+
+
+__all__ = ["Change", "Changes", "Options", "RunView"]

@@ -63,6 +63,7 @@ REASONS: dict[GapReason, str] = {
     GapReason.DECLINED: "left out by choice",
     GapReason.UNKNOWN_VALUE: "value not known",
     GapReason.NOT_COLLECTED: "not read by this version",
+    GapReason.NOT_ASKED: "read only when asked for",
     GapReason.MANUAL: "Graph cannot tell",
     GapReason.ERROR: "error of posture",
 }

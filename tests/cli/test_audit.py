@@ -46,7 +46,8 @@ def test_an_audit_writes_a_whole_run_and_says_where(tmp_path):
 
 
 def test_the_same_audit_again_gets_its_own_folder_and_the_same_bytes():
-    first, second = (Path(posture("audit", "--sample", "hardened", "--quiet").out.splitlines()[-1]) for _ in range(2))
+    audit = ("audit", "--sample", "hardened", "--quiet")
+    first, second = (Path(posture(*audit).out.splitlines()[-1]) for _ in range(2))
     assert second.name == f"{first.name}-2"
     for file in sorted(p for p in first.rglob("*") if p.is_file()):
         assert file.read_bytes() == (second / file.relative_to(first)).read_bytes(), file
