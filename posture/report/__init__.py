@@ -53,6 +53,8 @@ FORMATS: Mapping[str, Format] = {
         Format("md", "report.md", "markdown"),
         Format("json", "assessment.json", "json_v1"),
         Format("csv", "guests.csv", "guests_csv", people_only=True),
+        Format("xlsx", "report.xlsx", "xlsx", extra="xlsx"),
+        Format("pdf", "report.pdf", "pdf"),
     )
 }
 """Every format by the name `--format` takes."""

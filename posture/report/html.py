@@ -3,6 +3,7 @@
 import hashlib
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, BinaryIO
 
@@ -22,9 +23,21 @@ _PAPERS = {"a4": "A4", "letter": "letter"}
 
 def render(run: RunView, out: BinaryIO) -> None:
     """Write the page."""
+    out.write(_page(run, _asset("page.js"), None).encode("utf-8"))
+
+
+def printed(run: RunView, numbers: Mapping[str, int]) -> str:
+    """Return the page for a print: with a cover, contents and all findings open, without a script.
+
+    `numbers` are the page numbers of the anchors named in the contents; an
+    anchor without one is listed without.
+    """
+    return _page(run, "", numbers)
+
+
+def _page(run: RunView, script: str, numbers: Mapping[str, int] | None) -> str:
     style = _style(run)
-    script = _asset("page.js")
-    text = (
+    return (
         _environment()
         .get_template("report.html.j2")
         .render(
@@ -34,11 +47,11 @@ def render(run: RunView, out: BinaryIO) -> None:
             style=markup.trusted(style),
             script=markup.trusted(script),
             policy=_policy(style, script),
+            numbers=numbers,
             version=__version__,
             catalogue_version=CATALOGUE_VERSION,
         )
     )
-    out.write(text.encode("utf-8"))
 
 
 @cache
@@ -84,9 +97,9 @@ def _final(value: Any) -> Any:
 
 def _policy(style: str, script: str) -> str:
     """Return the Content-Security-Policy: nothing is loaded, only this style and this script apply."""
+    scripts = f" script-src '{_hash(script)}';" if script else ""
     return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src '{_hash(style)}';{scripts} img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
