@@ -1,41 +1,84 @@
-"""Progress on stderr: bars on a terminal, plain lines elsewhere."""
+"""Progress on stderr: bars on a terminal, plain lines elsewhere.
+
+The time to go is the slower of two: what the pace so far says, and what the
+documented limit of a service allows. The first requests of a limited list go at
+once, so the pace so far alone would promise minutes and take hours.
+"""
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from posture.cli.console import tell
+
+if TYPE_CHECKING:
+    from posture.collect.source import Progress
 
 _EVERY_SECONDS = 10.0
 _BIG = 2_000
 
 
+@dataclass
+class _Seen:
+    """When a list was first heard of, with how many rows: a run that is taken up does not begin at none."""
+
+    since: float
+    rows: int
+    told: float
+
+
+class Pace:
+    """How long each list will still take."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._seen: dict[str, _Seen] = {}
+
+    def step(self, step: "Progress") -> tuple[float | None, float]:
+        """Take one step of progress; return the seconds to go, None where nobody knows, and since it was last told."""
+        now = self._now()
+        seen = self._seen.setdefault(step.fact, _Seen(now, step.rows, now))
+        return self._to_go(step, seen, now), now - seen.told
+
+    def told(self, fact: str) -> None:
+        """Note that people were told just now."""
+        self._seen[fact].told = self._now()
+
+    @staticmethod
+    def _to_go(step: "Progress", seen: _Seen, now: float) -> float | None:
+        if step.done or not step.total or step.rows >= step.total:
+            return None
+        read = step.rows - seen.rows
+        measured = (now - seen.since) * (step.total - step.rows) / read if read > 0 else None
+        known = [s for s in (measured, step.paced_seconds) if s is not None]
+        return max(known) if known else None
+
+
 class Plain:
     """A line for each big list every ten seconds and when it is done; nothing for small ones."""
 
-    def __init__(self) -> None:
-        self._told: dict[str, float] = {}
-        self._begun = time.monotonic()
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._pace = Pace(now)
 
-    def __call__(self, step: Any) -> None:
+    def __call__(self, step: "Progress") -> None:
         """Take one step of progress."""
-        now = time.monotonic()
-        last = self._told.setdefault(step.fact, now)
-        if step.rows < _BIG or (not step.done and now - last < _EVERY_SECONDS):
+        left, silent = self._pace.step(step)
+        if step.rows < _BIG or (not step.done and silent < _EVERY_SECONDS):
             return
-        self._told[step.fact] = now
+        self._pace.told(step.fact)
         of = f" of {step.total:,}" if step.total else ""
-        left = _left(step.rows, step.total, now - self._begun)
-        tell(f"  {step.fact}: {step.rows:,}{of} rows{'' if step.done else left}")
+        to_go = f", {words(left)}" if left is not None else ""
+        tell(f"  {step.fact}: {step.rows:,}{of} rows{to_go}")
 
 
-def _left(rows: int, total: int | None, seconds: float) -> str:
-    if not total or not rows or rows >= total:
-        return ""
-    left = seconds * (total - rows) / rows
-    return f", about {left / 60:.0f} min to go" if left > 90 else f", about {left:.0f} s to go"
+def words(seconds: float) -> str:
+    """Return a time to go in words."""
+    if seconds > 5400:
+        return f"about {seconds / 3600:.1f} h to go"
+    return f"about {seconds / 60:.0f} min to go" if seconds > 90 else f"about {max(seconds, 1):.0f} s to go"
 
 
 @contextmanager
@@ -52,18 +95,26 @@ def shown(*, quiet: bool) -> Iterator[Any]:
 
 @contextmanager
 def _bars() -> Iterator[Any]:
+    from rich import progress as bars
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as progress:
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[left]}", markup=False),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as shown_bars:
         tasks: dict[str, Any] = {}
+        pace = Pace()
 
-        def step(now: Any) -> None:
+        def step(now: "Progress") -> None:
+            left, _ = pace.step(now)
             if now.rows < _BIG and now.fact not in tasks:
                 return
             if now.fact not in tasks:
-                tasks[now.fact] = progress.add_task(now.fact, total=now.total)
-            progress.update(tasks[now.fact], completed=now.rows, total=now.total)
+                tasks[now.fact] = shown_bars.add_task(now.fact, total=now.total, left="")
+            to_go = words(left) if left is not None else ""
+            shown_bars.update(tasks[now.fact], completed=now.rows, total=now.total, left=to_go)
 
         yield step

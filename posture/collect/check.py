@@ -4,31 +4,27 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from posture.collect.journal import Journal
+from posture.collect.partition import LARGE, extra_requests
 from posture.collect.registry import Gatherer, gatherers
-from posture.collect.run import gap_of
+from posture.collect.run import HOPELESS, NothingReadError, gap_of, needs
 from posture.collect.source import Source
 from posture.errors import GraphError, NotFoundError
 from posture.snapshot.folder import FileRows
+from posture.snapshot.guests import DOMAINS_ASKED
 from posture.snapshot.types import Gap, GapReason
 
 if TYPE_CHECKING:
     from posture.graph.reader import GraphReader
 
-SIGN_IN_PAGES_A_MINUTE = 10
-"""Source: https://learn.microsoft.com/graph/throttling-limits"""
-LOG_PAGES_A_MINUTE = 30
-"""5 requests in 10 seconds. Source: https://learn.microsoft.com/graph/throttling-limits"""
-_SLOW: Mapping[str, int] = {
-    "guest_sign_in_activity": SIGN_IN_PAGES_A_MINUTE,
-    "directory_audits": LOG_PAGES_A_MINUTE,
-    "sign_ins": LOG_PAGES_A_MINUTE,
-    "sign_ins_non_interactive": LOG_PAGES_A_MINUTE,
-    "guest_registration_details": LOG_PAGES_A_MINUTE,
-}
+BATCH = 20
+"""Questions in one request. Source: https://learn.microsoft.com/graph/json-batching"""
 _SECONDS_A_PAGE = 0.4
 """What a page of a directory list takes where no limit binds; a guess that `doctor` names as one."""
 
@@ -37,8 +33,11 @@ _SECONDS_A_PAGE = 0.4
 class Check:
     """One source: readable or why not, and what reading it whole takes.
 
-    `requests` is None where nobody can know before (the logs of a window).
-    `seconds` is a lower bound for those. `rows` is the service's own count.
+    `requests` is None where nobody can know before (the logs of a window); with
+    `at_most` it is a bound. `seconds` is a lower bound where they are unknown.
+    `rows` is the service's own count, None where it gives none. `tested` is
+    False where there was nothing to ask about, so that a missing permission
+    would show in the audit alone.
     """
 
     gatherer: Gatherer
@@ -46,13 +45,23 @@ class Check:
     requests: int | None = None
     rows: int | None = None
     seconds: float = 0.0
+    at_most: bool = False
+    tested: bool = True
 
 
 class _Probe(Source):
-    """A source that asks each question once and smallest, and keeps nothing."""
+    """A source that asks each question once and smallest, and keeps nothing.
 
+    `whole_page` asks for a full page: others ask about what stands there.
+    """
+
+    whole_page = False
     page_size: int | None = None
     rows: int | None = None
+    extra = 0
+    goes_on = False
+    tested = True
+    a_minute: float | None = None
     small: Any = None
 
     async def one(self, path: str, *, version: str = "v1.0") -> dict[str, Any]:
@@ -65,32 +74,28 @@ class _Probe(Source):
 
     async def all(self, path: str, shape: type | Sequence[str] = (), **how: Any) -> FileRows:
         select = tuple(shape.__annotations__) if isinstance(shape, type) else tuple(shape)
-        top = how.get("top")
+        version, top, where = how.get("version", "v1.0"), how.get("top"), how.get("count")
         params = {
             "$filter": how.get("where", ""),
             "$select": ",".join(select),
             "$expand": how.get("expand", ""),
-            "$top": "1" if top else "",
+            "$top": str(top if self.whole_page else 1) if top else "",
             **(how.get("more") or {}),
         }
+        params = {k: v for k, v in params.items() if v}
+        if where is not None:
+            self.rows, _ = await self.graph.count(path, {"$filter": where} if where else None, version=version)
         pages = self.graph.pages(
-            path,
-            {k: v for k, v in params.items() if v},
-            version=how.get("version", "v1.0"),
-            eventual=how.get("eventual", False),
-            key=how.get("key", "id"),
+            path, params, version=version, eventual=how.get("eventual", False), key=how.get("key", "id")
         )
         page = await anext(pages, None)
         if isinstance(pages, AsyncGenerator):
             await pages.aclose()
         self.page_size = top
-        where = how.get("count")
-        if where is not None:
-            self.rows, _ = await self.graph.count(
-                path, {"$filter": where} if where else None, version=how.get("version", "v1.0")
-            )
-        import orjson
-
+        self.goes_on = bool(page and page.next)
+        self.a_minute = self.graph.requests_a_minute(path, params, version=version)
+        if how.get("partition") and (self.rows or 0) >= LARGE:
+            self.extra = extra_requests()
         self.small = [row for _, line in (page.rows if page else ()) if isinstance(row := orjson.loads(line), dict)]
         return self.small  # type: ignore[no-any-return]
 
@@ -101,9 +106,13 @@ class _Probe(Source):
             return []  # type: ignore[return-value]
         raise NotFoundError("Azure Resource Manager is not asked in this cloud")
 
+    def questions(self, paths: Sequence[str]) -> Sequence[str]:
+        self.tested = bool(paths)
+        return paths[:1]
+
     async def collected(self, rows: AsyncIterator[tuple[str, bytes]], path: str, **how: Any) -> FileRows:
         async for _ in rows:
-            break
+            pass
         return []  # type: ignore[return-value]
 
 
@@ -113,88 +122,121 @@ async def check(
     cloud: str,
     scratch: Path,
     lookback_days: int,
-    taken_at: Any,
+    taken_at: datetime,
     include: frozenset[str] = frozenset(),
     arm: "GraphReader | None" = None,
     told: Callable[[str], None] | None = None,
 ) -> list[Check]:
-    """Ask every source once; `scratch` takes nothing but an empty journal."""
-    known = {n: g for n, g in gatherers().items() if not g.optional or n in include}
-    ready = {n: asyncio.Event() for n in known}
-    small: dict[str, Any] = {}
-    results: dict[str, Check] = {}
-    journal = Journal(scratch)
+    """Ask every source once; `scratch` takes nothing but an empty journal.
 
-    async def one(g: Gatherer) -> None:
+    Raises NothingReadError where nobody answers or the token is refused.
+    """
+    known = {n: g for n, g in gatherers().items() if not g.optional or n in include}
+    checking = _Checking(graph, arm, cloud, scratch, lookback_days, taken_at, known, told)
+    await checking.all()
+    return [checking.results[n] for n in known]
+
+
+class _Checking:
+    """One round of questions."""
+
+    def __init__(
+        self,
+        graph: "GraphReader",
+        arm: "GraphReader | None",
+        cloud: str,
+        scratch: Path,
+        lookback_days: int,
+        taken_at: datetime,
+        known: Mapping[str, Gatherer],
+        told: Callable[[str], None] | None,
+    ) -> None:
+        self._graph, self._arm, self._cloud, self._scratch = graph, arm, cloud, scratch
+        self._lookback_days, self._taken_at, self._known, self._told = lookback_days, taken_at, known, told
+        self._journal = Journal(scratch)
+        self._asked_about = {name for g in known.values() for name in g.after}
+        self._ready = {n: asyncio.Event() for n in known}
+        self._small: dict[str, Any] = {}
+        self._goes_on: set[str] = set()
+        self.results: dict[str, Check] = {}
+
+    async def all(self) -> None:
+        """Ask the organization, then everything else at once."""
+        first = self._known["organization"]
+        await self._one(first)
+        gap = self.results["organization"].gap
+        if gap is not None and gap.reason in HOPELESS:
+            raise NothingReadError(f"nothing could be read: {gap.detail}. {gap.unlock}", request_id=gap.request_id)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for g in self._known.values():
+                    if g is not first:
+                        group.create_task(self._one(g))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def _one(self, g: Gatherer) -> None:
         try:
             for name in g.after:
-                if name in ready:
-                    await ready[name].wait()
-            results[g.name] = await _one(
-                g, graph, arm, cloud, journal, scratch, lookback_days, taken_at, small, results
-            )
-            if told is not None:
-                told(g.name)
+                if name in self._ready:
+                    await self._ready[name].wait()
+            self.results[g.name] = await self._asked(g)
+            if self._told is not None:
+                self._told(g.name)
         finally:
-            ready[g.name].set()
+            self._ready[g.name].set()
 
-    async with asyncio.TaskGroup() as group:
-        for g in known.values():
-            group.create_task(one(g))
-    return [results[n] for n in known]
+    async def _asked(self, g: Gatherer) -> Check:
+        if self._cloud not in g.clouds:
+            words = f"not available in this cloud ({self._cloud})"
+            return Check(g, Gap(g.name, GapReason.CLOUD, words, g.endpoint, g.permission))
+        lacking = [gap for n in g.after if n not in g.may_lack and (gap := self._lacks(n)) is not None]
+        if lacking:
+            return Check(g, needs(g, lacking[0]))
+        probe = self._probe(g)
+        try:
+            await g.function(probe, *(self._lacks(n) or self._small.get(n, []) for n in g.after))
+        except GraphError as error:
+            return Check(g, gap_of(g, error))
+        self._small[g.name] = probe.small if probe.small is not None else []
+        if probe.goes_on:
+            self._goes_on.add(g.name)
+        return self._cost(g, probe)
 
+    def _lacks(self, name: str) -> Gap | None:
+        return self.results[name].gap if name in self.results else None
 
-async def _one(
-    g: Gatherer,
-    graph: "GraphReader",
-    arm: "GraphReader | None",
-    cloud: str,
-    journal: Journal,
-    scratch: Path,
-    lookback_days: int,
-    taken_at: Any,
-    small: dict[str, Any],
-    results: Mapping[str, Check],
-) -> Check:
-    if cloud not in g.clouds:
-        return Check(
-            g, Gap(g.name, GapReason.CLOUD, f"not available in this cloud ({cloud})", g.endpoint, g.permission)
+    def _probe(self, g: Gatherer) -> _Probe:
+        probe = _Probe(
+            self._graph,
+            self._scratch,
+            fact=g.name,
+            permission=g.permission,
+            journal=self._journal,
+            lookback_days=self._lookback_days,
+            taken_at=self._taken_at,
+            arm=self._arm,
         )
-    blocked = next((results[n].gap for n in g.after if n in results and results[n].gap is not None), None)
-    if blocked is not None:
-        return Check(
-            g,
-            Gap(
-                g.name,
-                blocked.reason,
-                f"needs {blocked.name}: {blocked.detail}",
-                g.endpoint,
-                blocked.permission,
-                g.licence,
-            ),
-        )
-    probe = _Probe(
-        graph,
-        scratch,
-        fact=g.name,
-        permission=g.permission,
-        journal=journal,
-        lookback_days=lookback_days,
-        taken_at=taken_at,
-        arm=arm,
-    )
-    try:
-        await g.function(probe, *(small.get(n, []) for n in g.after))
-    except GraphError as error:
-        return Check(g, gap_of(g, error))
-    small[g.name] = probe.small if probe.small is not None else []
-    return Check(g, None, *_cost(g, probe))
+        probe.whole_page = g.name in self._asked_about
+        return probe
 
+    def _cost(self, g: Gatherer, probe: _Probe) -> Check:
+        each = 60 / probe.a_minute if probe.a_minute else _SECONDS_A_PAGE
+        requests: int | None = 1
+        if g.asks_per:
+            requests = self._batches(g.asks_per)
+        elif probe.rows is not None:
+            # The count before and after stand beside the pages; an empty list is a page too.
+            requests = max(1, math.ceil(probe.rows / (probe.page_size or probe.rows or 1))) + 2 + probe.extra
+        elif probe.goes_on:
+            requests = None
+        return Check(g, None, requests, probe.rows, (requests or 1) * each, bool(g.asks_per), probe.tested)
 
-def _cost(g: Gatherer, probe: _Probe) -> tuple[int | None, int | None, float]:
-    rows, page = probe.rows, probe.page_size
-    if g.name in _SLOW and rows is None:
-        return None, None, 60 / _SLOW[g.name]
-    requests = math.ceil(rows / page) + 2 if rows is not None and page else 1
-    each = 60 / _SLOW[g.name] if g.name in _SLOW else _SECONDS_A_PAGE
-    return requests, rows, requests * each
+    def _batches(self, about: str) -> int | None:
+        """Return the most requests that questions about each row of a source take."""
+        rows = self.results[about].rows
+        if rows is None:
+            rows = None if about in self._goes_on else len(self._small.get(about, ()))
+        if about == "guests" and rows is not None:
+            rows = min(rows, DOMAINS_ASKED)
+        return None if rows is None else math.ceil(rows / BATCH)

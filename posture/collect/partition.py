@@ -17,10 +17,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from posture.graph.reader import GraphReader
 
+LARGE = 20_000
+"""Rows from which a list is read in parts."""
 PARTS = 8
 """Parts of one list; the reader's own limit decides how many are asked at once."""
 _FIRST = datetime(2012, 1, 1, tzinfo=UTC)
 _PROBES = 24
+
+
+def extra_requests() -> int:
+    """Return what reading in parts adds at most: the probes, and a last page that is not full for each part."""
+    return _PROBES - 1 + PARTS
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from posture import CATALOGUE_VERSION, __version__
 from posture.collect.journal import Journal
+from posture.collect.partition import LARGE
 from posture.collect.registry import Gatherer, gatherers
 from posture.collect.source import Progress, Record, Source
 from posture.errors import (
@@ -53,7 +54,8 @@ _REASONS: tuple[tuple[type[GraphError], GapReason], ...] = (
 )
 
 
-_HOPELESS = frozenset({GapReason.NETWORK, GapReason.SIGN_IN})
+HOPELESS = frozenset({GapReason.NETWORK, GapReason.SIGN_IN})
+"""Reasons for which no source would answer."""
 
 
 class NothingReadError(GraphError):
@@ -81,7 +83,7 @@ class Plan:
     meta: Mapping[str, Any] = field(default_factory=dict)
     progress: Callable[[Progress], None] | None = None
     on_gap: Callable[[Gap], None] | None = None
-    partition_from: int = 20_000
+    partition_from: int = LARGE
     journal_root: Path | None = None
     arm: "GraphReader | None" = None
     terms: Mapping[str, Any] = field(default_factory=dict)
@@ -213,7 +215,7 @@ class _Run:
         first = self._chosen.get("organization")
         if first is not None:
             await self._one(first)
-            self._stop_if(_HOPELESS)
+            self._stop_if(HOPELESS)
             self._same_tenant()
         try:
             async with asyncio.TaskGroup() as group:

@@ -127,7 +127,7 @@ class AdaptiveLimit:
             if place.done() and not place.cancelled():
                 self._busy -= 1
                 self._wake()
-            else:
+            elif place in self._waiting:  # else `_wake` has passed over it already
                 self._waiting.remove(place)
             raise
 
@@ -178,6 +178,11 @@ class Pace:
                 await pacer.turn(lambda seconds: tell(f"keeps to the limit of {family.name}", seconds))
             await self._gate_of(family).wait()
         await self.gate.wait()
+
+    def requests_a_minute(self, url: str) -> float | None:
+        """Return the rate of the family an address falls under; None where it has none or it is not kept."""
+        family = family_of(url)
+        return family.requests * 60 / family.seconds if family is not None and self.keep else None
 
     def pause(self, url: str, seconds: float) -> None:
         """Close the gate as an answer asked.

@@ -203,6 +203,12 @@ class GraphReader:
         self._exchange.tell(Event("page", urlsplit(url).path, f"{len(found.rows)} rows", attempt=answer.attempts))
         return Page(answer, found.rows, found.count, number, following)
 
+    def requests_a_minute(
+        self, path: str, params: Mapping[str, str] | None = None, *, version: str = "v1.0"
+    ) -> float | None:
+        """Return how often an address may be asked by a documented limit that is kept here; None without one."""
+        return self._exchange.pace.requests_a_minute(self._url(path, params, version))
+
     def _url(self, path: str, params: Mapping[str, str] | None, version: str) -> str:
         return address(self.root, version, path, params)
 
