@@ -170,5 +170,15 @@ def test_waiters_get_their_turn_and_may_give_up() -> None:
         giving_up.cancel()
         await asyncio.wait_for(after, 1)
         assert order[-1] == "f"
+        # One that gives up just before a place falls free is passed over, not missed.
+        async with limit.slot():
+            giving_up = asyncio.create_task(work("g"))
+            after = asyncio.create_task(work("h"))
+            await asyncio.sleep(0)
+            giving_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await giving_up
+        await asyncio.wait_for(after, 1)
+        assert order[-1] == "h"
 
     asyncio.run(run())
