@@ -1,0 +1,77 @@
+"""From an assessment and its evidence to a plan, and to the sentences that reports show."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from posture.assess.score import score
+from posture.assess.types import Assessment, Finding
+from posture.controls.registry import Outcome
+from posture.errors import UnknownValueError
+from posture.plan.evidence import Evidence, is_open
+from posture.plan.impact.sentences import Telling, tellers
+from posture.plan.order import gains, linked, ordered, passed
+from posture.plan.remedies import remedies, unknown
+from posture.plan.types import Plan, Remedy, Step
+from posture.snapshot.types import Snapshot
+
+_UNSEEN = (Outcome.NOT_ASSESSED, Outcome.ERROR)
+
+
+def impacts(assessment: Assessment, snapshot: Snapshot, *, people: bool = True) -> Mapping[str, tuple[str, ...]]:
+    """Return for each open finding what closing it would break here, in short sentences.
+
+    Walks over the guests once and over each log once; memory is bounded.
+    `people` false leaves names of people out.
+    """
+    ev = Evidence(assessment, snapshot)
+    found = {f.control.code: impact_of(ev, f.control.code, people) for f in assessment.findings if is_open(f)}
+    return {code: told for code, told in found.items() if told}
+
+
+def impact_of(ev: Evidence, code: str, people: bool = True) -> tuple[str, ...]:
+    """Return the impact of one control's remedy."""
+    tell = tellers().get(code)
+    if tell is None:
+        return ()
+    try:
+        return tuple(tell(Telling(ev, code, people)))
+    except UnknownValueError as odd:
+        return (f"What it would break cannot be told: {odd}.",)
+
+
+def build(assessment: Assessment, snapshot: Snapshot, affected: Path) -> Plan:
+    """Return the plan for every open finding. `affected` holds all objects each finding concerns."""
+    ev = Evidence(assessment, snapshot, affected)
+    opened = [f for f in assessment.findings if is_open(f)]
+    points = gains(assessment.findings)
+    made = linked(Remedy(f, _steps(ev, f), points.get(f.control.code), impact_of(ev, f.control.code)) for f in opened)
+    codes = {f.control.code for f in opened}
+    then = score([passed(f) if f.control.code in codes else f for f in assessment.findings])
+    now = assessment.score
+    return Plan(
+        remedies=made,
+        steps=ordered(made),
+        root=ev.root,
+        cloud=ev.cloud,
+        score=(now.value, now.raw),
+        score_after=(then.value, then.raw),
+        accepted=tuple(f for f in assessment.findings if _accepted(f)),
+        unseen=tuple(f for f in assessment.findings if f.outcome in _UNSEEN),
+        look=tuple(f for f in assessment.findings if f.outcome is Outcome.MANUAL),
+    )
+
+
+def _accepted(finding: Finding) -> bool:
+    return finding.outcome in (Outcome.FAIL, Outcome.PARTIAL) and not is_open(finding)
+
+
+def _steps(ev: Evidence, finding: Finding) -> tuple[Step, ...]:
+    remedy = remedies().get(finding.control.code)
+    if remedy is None:
+        raise LookupError(f"{finding.control.code} has no remedy")
+    steps: list[Step] = []
+    try:
+        steps += remedy.make(ev, finding)
+    except UnknownValueError as odd:
+        steps = [unknown(finding, odd)]
+    return tuple(steps)

@@ -1,0 +1,1 @@
+"""From a finding to what changes it here: one file per area, one function per control."""

@@ -1,0 +1,1 @@
+"""What a change would break in this tenant, computed from its own data."""

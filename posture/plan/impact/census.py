@@ -1,0 +1,258 @@
+"""One walk over the guests for everything impacts need: who a finding concerns and what they hold, domain by domain.
+
+The controls' own tallies say whom a finding concerns, so that nothing is
+judged twice in two ways. Bounded whatever the number of guests.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from posture.assess.accepted import Acceptances
+from posture.assess.types import Assessment
+from posture.controls.registry import Tally, TallyContext, tallies
+from posture.errors import UnknownValueError
+from posture.snapshot.guests import Guest, guests, vouched_by
+from posture.snapshot.power import kind_of
+from posture.snapshot.types import Gap, Snapshot
+
+DOMAINS = 100_000
+"""Mail domains told apart."""
+GROUPS = 200_000
+"""Groups told apart."""
+NAMED = 3
+"""People named in one sentence."""
+_ALWAYS = ("mfa_exclusions", "mfa_registrations")
+
+
+@dataclass(slots=True)
+class Domain:
+    """The guests of one mail domain. `active` signed in within the limit for idle guests.
+
+    `bare` are on, have accepted and have registered no MFA here.
+    """
+
+    guests: int = 0
+    active: int = 0
+    pending: int = 0
+    enabled: int = 0
+    bare: int = 0
+
+
+@dataclass
+class Held:
+    """The guests a finding concerns, and what they hold.
+
+    `groups` counts them by group id, `roles` by directory role. `named` are a
+    few of them: name, when last seen, in how many groups, with how many roles.
+    """
+
+    guests: int = 0
+    in_groups: int = 0
+    with_roles: int = 0
+    owning: int = 0
+    assigned: int = 0
+    groups: Counter[str] = field(default_factory=Counter)
+    roles: Counter[str] = field(default_factory=Counter)
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    named: list[tuple[tuple[int, str], str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Census:
+    """What the walk found; `counted` are the tallies by name, `missing` why one could not be made."""
+
+    total: int = 0
+    enabled: int = 0
+    active: int = 0
+    pending: int = 0
+    recorded: int = 0
+    domains: dict[str, Domain] = field(default_factory=dict)
+    group_guests: Counter[str] = field(default_factory=Counter)
+    held: dict[str, Held] = field(default_factory=dict)
+    counted: dict[str, Tally] = field(default_factory=dict)
+    missing: dict[str, Gap] = field(default_factory=dict)
+    vouchers: Counter[str] = field(default_factory=Counter)
+    self_service: int = 0
+    registered: int = 0
+    bare: int = 0
+
+
+class _Watch:
+    """Notes which guests one tally concerns."""
+
+    def __init__(self, made: Tally) -> None:
+        self.made, self.held = made, Held()
+        self._hit: Mapping[str, Any] | None = None
+        made.affected.sink = self._take
+
+    def _take(self, row: dict[str, Any]) -> None:
+        self._hit = row
+
+    def add(self, guest: Guest) -> Mapping[str, Any] | None:
+        """Count one guest; return the row the finding would show where it concerns them."""
+        self._hit = None
+        self.made.add(guest)
+        hit = self._hit
+        return None if hit is None or hit.get("accepted") else hit
+
+
+def take(assessment: Assessment, snapshot: Snapshot) -> Census:
+    """Walk over the guests once."""
+    census = Census()
+    if "guests" not in snapshot.facts:
+        return census
+    watches = _watches(census, assessment, snapshot)
+    principals, privileged = _role_holders(snapshot)
+    since = snapshot.taken_at - timedelta(days=assessment.settings.thresholds.stale_days)
+    for guest in guests(snapshot):
+        member_of = _entries(guest, "guest_memberships", "transitiveMemberOf", "memberOf")
+        groups = [str(m.get("id")).casefold() for m in member_of if kind_of(m) == "group"]
+        _count(census, guest, groups, since)
+        for name, watch in list(watches.items()):
+            try:
+                hit = watch.add(guest)
+            except UnknownValueError:
+                del watches[name]
+                census.counted.pop(name, None)
+                continue
+            if hit is not None:
+                _hold(watch.held, guest, groups, member_of, principals, privileged)
+    for watch in watches.values():
+        census.counted[watch.made.name] = watch.made
+        census.held.setdefault(watch.made.control, watch.held)
+    return census
+
+
+def _watches(census: Census, assessment: Assessment, snapshot: Snapshot) -> dict[str, _Watch]:
+    """Start the tallies of open controls, with the accepted risks that hold for them."""
+    findings = {f.control.code: f for f in assessment.findings}
+    acceptances = Acceptances(assessment.settings.accepted, snapshot.taken_at)
+    found: dict[str, _Watch] = {}
+    for name, cls in tallies().items():
+        finding = findings.get(cls.control)
+        opened = finding is not None and finding.outcome.value in ("fail", "partial")
+        if not opened and name not in _ALWAYS:
+            continue
+        gap = next((snapshot.gaps.get(n) for n in cls.needs if n not in snapshot.facts), None)
+        if any(n not in snapshot.facts for n in cls.needs):
+            if gap is not None:
+                census.missing[name] = gap
+            continue
+        wanted = (n for n in (*cls.needs, *cls.optional) if n != "guests" and n in snapshot.facts)
+        facts = {n: snapshot.facts[n].value for n in wanted}
+        try:
+            made = cls(TallyContext(snapshot.taken_at, assessment.settings.thresholds, facts))
+        except UnknownValueError:
+            continue
+        if finding is not None:
+            made.affected.accepts = acceptances.matcher(cls.control, tuple(o.value for o in finding.observed))
+        found[name] = _Watch(made)
+    return found
+
+
+def _role_holders(snapshot: Snapshot) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the ids of principals with a directory role, and of groups that may hold one."""
+    principals: set[str] = set()
+    for name in ("role_assignments", "role_eligibilities"):
+        fact = snapshot.facts.get(name)
+        for row in fact.value if fact else ():
+            if isinstance(row, Mapping) and isinstance(row.get("principalId"), str):
+                principals.add(row["principalId"].casefold())
+    groups = snapshot.facts.get("groups")
+    assignable = {
+        str(g.get("id")).casefold()
+        for g in (groups.value if groups else ())
+        if isinstance(g, Mapping) and g.get("isAssignableToRole") is True
+    }
+    return frozenset(principals), frozenset(assignable)
+
+
+def _count(census: Census, guest: Guest, groups: list[str], since: datetime) -> None:
+    seen = guest.last_seen
+    active = seen is not None and seen >= since
+    census.total += 1
+    census.enabled += guest.enabled is not False
+    census.active += active
+    census.recorded += seen is not None
+    census.pending += guest.pending
+    if not guest.pending:
+        census.vouchers[_voucher(guest)] += 1
+    census.self_service += str(guest.row.get("creationType", "")).casefold() == "selfservicesignup"
+    name = guest.domain or ""
+    domain = census.domains.get(name)
+    if domain is None:
+        if len(census.domains) >= DOMAINS:
+            name = "\x00"
+        domain = census.domains.setdefault(name, Domain())
+    domain.guests += 1
+    domain.active += active
+    domain.pending += guest.pending
+    domain.enabled += guest.enabled is not False
+    if not guest.pending and guest.enabled is not False:
+        row = guest.side.get("guest_registration_details")
+        told = row.get("isMfaRegistered") if row else None
+        census.registered += told is True
+        census.bare += told is False
+        domain.bare += told is False
+    counts = census.group_guests
+    for group in groups:
+        if group in counts or len(counts) < GROUPS:
+            counts[group] += 1
+
+
+def _voucher(guest: Guest) -> str:
+    """Return who vouches for a guest, a personal Microsoft account and an emailed code told apart."""
+    identities = guest.row.get("identities")
+    issuers = {
+        str(i.get("issuer")).casefold()
+        for i in (identities if isinstance(identities, list) else ())
+        if isinstance(i, Mapping) and i.get("signInType") == "federated"
+    }
+    for issuer, words in (("microsoftaccount", "personal"), ("mail", "code")):
+        if issuer in issuers:
+            return words
+    return vouched_by(guest.row)
+
+
+def _hold(
+    held: Held,
+    guest: Guest,
+    groups: list[str],
+    member_of: list[Mapping[str, Any]],
+    principals: frozenset[str],
+    privileged: frozenset[str],
+) -> None:
+    roles = [str(m.get("displayName") or "a role") for m in member_of if kind_of(m) == "directoryRole"]
+    role = bool(roles) or guest.id.casefold() in principals or any(g in principals or g in privileged for g in groups)
+    owned = _entries(guest, "guest_owned_objects", "ownedObjects")
+    held.guests += 1
+    held.in_groups += bool(groups)
+    held.with_roles += role
+    held.owning += bool(owned)
+    held.assigned += bool(_entries(guest, "guest_app_roles", "appRoleAssignments"))
+    for group in groups:
+        if group in held.groups or len(held.groups) < GROUPS:
+            held.groups[group] += 1
+    held.roles.update(roles[:20])
+    seen = guest.last_seen
+    if seen is not None:
+        held.oldest = seen if held.oldest is None else min(held.oldest, seen)
+        held.newest = seen if held.newest is None else max(held.newest, seen)
+    rank = -(1000 * role + 100 * bool(owned) + len(groups))
+    told = [f"last seen {seen.date()}" if seen else "no sign-in on record"]
+    told += [f"in {len(groups)} group{'' if len(groups) == 1 else 's'}"] if groups else []
+    told += [", ".join(roles[:2]) if roles else "with a role"] if role else []
+    name = str(guest.row.get("displayName") or guest.row.get("mail") or guest.id)
+    held.named.append(((rank, guest.id), name, ", ".join(told)))
+    held.named.sort(key=lambda n: n[0])
+    del held.named[NAMED:]
+
+
+def _entries(guest: Guest, fact: str, *keys: str) -> list[Mapping[str, Any]]:
+    row = guest.side.get(fact)
+    listed = next((row[k] for k in keys if k in row), None) if row else None
+    return [e for e in listed if isinstance(e, Mapping)] if isinstance(listed, list) else []

@@ -1,0 +1,252 @@
+"""What changes of inviting and of cross-tenant access would break here."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from posture.plan.changes.cross_tenant import guests_by_tenant, listed, partners
+from posture.plan.changes.invitations import entra_list, inviting_principals, proposal, social_providers
+from posture.plan.impact.census import Domain
+from posture.plan.impact.sentences import Telling, count, domain_words, impact
+from posture.snapshot.types import Gap
+
+
+@impact("GUEST-INV-001")
+def inviting(t: Telling) -> Iterator[str]:
+    """Tell who invites and would not be able to."""
+    if isinstance(t.audits, Gap):
+        yield from t.missing("Who invites today", "directory_audits")
+        return
+    inviters = t.audits.inviters
+    sent = inviters.total + t.audits.inviting_apps.total
+    yield f"In {t.audits.window}, {count(inviters.number(), 'person', 'people')} and " + (
+        f"{count(t.audits.inviting_apps.number(), 'application')} sent {count(sent, 'invitation')}."
+    )
+    able = inviting_principals(t.ev)
+    losing = [(name, n) for key, name, n in inviters.most(100_000, guests=False) if key not in able]
+    yield from t.missing("Who holds a role that may invite", "role_assignments")
+    if losing:
+        who = t.names(losing[:4], len(losing))
+        yield f"{count(len(losing), 'member')} without an inviting role would stop being able to{who}."
+    guests = inviters.number(guests=True)
+    if guests:
+        invited = sum(n for _, _, n in inviters.most(100_000, guests=True))
+        yield f"{count(guests, 'guest')} invited {invited:,} and would stop too{t.who(inviters, guests=True)}."
+    if t.audits.inviting_apps.number():
+        yield f"Applications invite by a permission of their own{t.who(t.audits.inviting_apps)}."
+    if not sent:
+        yield "Nobody would notice, as far as this log reaches."
+
+
+@impact("GUEST-INV-002", "GUEST-WRK-003")
+def domain_list(t: Telling) -> Iterator[str]:
+    """Tell the list proposed and who is outside it."""
+    if t.ev.gap("guests"):
+        yield from t.missing("Which domains guests come from", "guests")
+        return
+    held = entra_list(t.ev) if t.code == "GUEST-WRK-003" else ()
+    if held:
+        yield f"Entra allows {count(len(held), 'domain')} already; the same list is proposed."
+    found = proposal(t.ev)
+    guests, active, pending = _sums(found.domains)
+    how = "signed in lately" if found.by_use else "accepted"
+    if not held:
+        yield (
+            f"A list of {count(len(found.domains), 'domain')} is proposed, whose guests {how}: {guests:,} guests, "
+            f"{active:,} active, {pending:,} pending."
+        )
+        if found.domains:
+            yield f"The largest: {', '.join(domain_words(name, c) for name, c in found.domains[:5])}."
+    if not found.by_use:
+        yield from t.missing("Which of them are in use", "guest_sign_in_activity")
+    outside = [(name, c) for name, c, _ in found.outside]
+    guests, active, pending = _sums(outside)
+    if outside:
+        yield (
+            f"Outside it would be {count(len(outside), 'domain')} with {guests:,} guests, {active:,} of them active, "
+            f"{pending:,} pending: {'; '.join(f'{domain_words(n, c)}, {why}' for n, c, why in found.outside[:5])}"
+            + (f"; and {len(outside) - 5:,} more." if len(outside) > 5 else ".")
+        )
+        if t.code == "GUEST-INV-002" and pending:
+            yield f"{count(pending, 'pending invitation')} could not be accepted any more; guests who accepted stay."
+    if found.cut:
+        yield f"{count(found.cut, 'further domain')} would not fit into the 25 KB a policy may have."
+    if t.code == "GUEST-WRK-003":
+        yield "How many shares reach other domains is not known: Graph does not list them; SharePoint's sharing " + (
+            "reports do."
+        )
+
+
+def _sums(domains: Iterable[tuple[str, Domain]]) -> tuple[int, int, int]:
+    found = [c for _, c in domains]
+    return sum(c.guests for c in found), sum(c.active for c in found), sum(c.pending for c in found)
+
+
+@impact("GUEST-INV-003")
+def self_service(t: Telling) -> Iterator[str]:
+    """Tell how many came this way, and through which flows."""
+    flows = [str(f.get("id")) for f in t.ev.rows("b2x_user_flows")]
+    yield from t.missing("Which user flows exist", "b2x_user_flows")
+    if flows:
+        more = f" and {len(flows) - 5} more" if len(flows) > 5 else ""
+        yield f"{count(len(flows), 'user flow')} would take no new sign-ups: {', '.join(flows[:5])}{more}."
+    if t.ev.gap("guests"):
+        yield from t.missing("How many guests signed up themselves", "guests")
+    else:
+        yield f"{count(t.ev.census.self_service, 'guest')} here signed up themselves; they keep signing in."
+
+
+@impact("GUEST-INV-004")
+def joining_by_mail(t: Telling) -> Iterator[str]:
+    """Tell whether anybody joins by mail."""
+    if isinstance(t.audits, Gap):
+        yield from t.missing("Whether anybody joins by mail", "directory_audits")
+    else:
+        yield f"In {t.audits.window}, {count(t.audits.viral, 'account')} came about by mail alone."
+    yield "How many members joined so before is not known: members are not read. Filter users by creationType in Graph."
+
+
+@impact("GUEST-INV-005")
+def redemption(t: Telling) -> Iterator[str]:
+    """Tell by what guests sign in now."""
+    if t.ev.gap("guests"):
+        yield from t.missing("By what guests sign in", "guests")
+        return
+    vouchers = t.ev.census.vouchers
+    personal, code, other = vouchers["personal"], vouchers["code"], vouchers["other"]
+    yield (
+        f"{count(personal, 'accepted guest')} use a personal Microsoft account and keep it; newcomers like them get "
+        f"a code by mail. {code:,} use a code already, {other:,} another provider, {vouchers['entra']:,} Entra."
+    )
+    if vouchers[""]:
+        yield f"Of {count(vouchers[''], 'guest')} the identities do not tell."
+    for provider in social_providers(t.ev):
+        yield f"{provider} accounts stay possible until the provider is taken away."
+
+
+@impact("GUEST-XTA-001")
+def closing_inbound(t: Telling) -> Iterator[str]:
+    """Tell active guests per partner, and whom the change would cut off."""
+    lacking = t.ev.gap("guests", "guest_domain_tenants")
+    if lacking is not None:
+        yield from t.missing("Which tenants guests come from", "guests", "guest_domain_tenants")
+        yield from _by_sign_in(t)
+        return
+    everyone, active, names = guests_by_tenant(t.ev)
+    known, approved = set(partners(t.ev)), listed(t.ev)
+    yield from t.missing("Which of these guests are active", "guest_sign_in_activity")
+    inside = {tenant: n for tenant, n in everyone.items() if tenant in known}
+    outside = {tenant: n for tenant, n in everyone.items() if tenant not in known}
+    yield f"{count(len(known), 'partner')} named today, with {count(sum(inside.values()), 'guest')} here" + (
+        f": {_tenants(inside, active, names)}." if inside else "."
+    )
+    if outside:
+        busy = sum(active[tenant] for tenant in outside)
+        yield (
+            f"Not named are {count(len(outside), 'tenant')} with {count(sum(outside.values()), 'guest')}, {busy:,} "
+            f"active, who would be cut off: {_tenants(outside, active, names)}."
+        )
+        refused = [tenant for tenant in outside if approved and tenant not in approved and active[tenant]]
+        if refused:
+            yield f"{count(len(refused), 'tenant')} of these are not on your list of approved tenants."
+    untold = t.ev.census.total - sum(everyone.values())
+    yield f"{count(untold, 'guest')} come from domains without an Entra tenant; this setting does not touch them."
+    yield from _by_sign_in(t)
+
+
+def _tenants(counts: dict[str, int], active: dict[str, int], names: dict[str, str], limit: int = 5) -> str:
+    most = sorted(counts.items(), key=lambda c: (-c[1], c[0]))
+    shown = [
+        f"{names.get(tenant, tenant)} ({count(n, 'guest')}, {active[tenant]:,} active)" for tenant, n in most[:limit]
+    ]
+    return ", ".join(shown) + (f" and {len(most) - limit:,} more" if len(most) > limit else "")
+
+
+def _by_sign_in(t: Telling) -> Iterator[str]:
+    if isinstance(t.sign_ins, Gap):
+        yield from t.missing("From which tenants people signed in", "sign_ins")
+    else:
+        known = set(partners(t.ev))
+        strangers = sum(tenant not in known for tenant in t.sign_ins.tenants)
+        yield (
+            f"In {t.sign_ins.window}, people of {count(len(t.sign_ins.tenants), 'foreign tenant')} signed in; "
+            f"{strangers:,} of these are not named."
+        )
+
+
+@impact("GUEST-XTA-002")
+def closing_direct_connect(t: Telling) -> Iterator[str]:
+    """Tell which partners rely on the default."""
+    relying = [p for p in partners(t.ev).values() if p.get("b2bDirectConnectInbound", "") is None]
+    yield from t.missing("Which partners rely on the default", "cross_tenant_partners")
+    if not t.ev.gap("cross_tenant_partners"):
+        yield f"{count(len(relying), 'partner')} have no direct connect setting of their own and follow the default."
+    if isinstance(t.sign_ins, Gap):
+        yield from t.missing("Whether direct connect is used", "sign_ins")
+    elif t.sign_ins.tells_direct:
+        yield f"In {t.sign_ins.window}, {count(t.sign_ins.direct, 'sign-in')} came by direct connect."
+    else:
+        yield (
+            "Whether shared channels use it is not known: direct connect leaves no guest, and the log read does not "
+            + ("tell it from other sign-ins.")
+        )
+
+
+@impact("GUEST-XTA-003")
+def untrusting(t: Telling) -> Iterator[str]:
+    """Tell who would have to register MFA here."""
+    lacking = ("guests", "guest_registration_details")
+    if t.ev.gap(*lacking):
+        yield from t.missing("Which guests have registered MFA here", *lacking)
+        return
+    census = t.ev.census
+    yield (
+        f"{count(census.bare, 'enabled guest')} have registered no MFA here and would at their next sign-in that "
+        f"asks for it; {census.registered:,} have."
+    )
+    trusted = {tenant for tenant, p in partners(t.ev).items() if _trusts_mfa(p)}
+    spared, names = 0, []
+    for row in t.ev.rows("guest_domain_tenants"):
+        counts = census.domains.get(str(row.get("id")))
+        if str(row.get("tenantId", "")).casefold() in trusted and counts is not None:
+            spared += counts.bare
+            names.append(str(row.get("displayName") or row.get("id")))
+    if trusted:
+        shown = f": {', '.join(sorted(names)[:5])}" if names else ""
+        yield f"{count(len(trusted), 'partner')} keep a trust of their own, which spares {spared:,} of them{shown}."
+    else:
+        yield "No partner has a trust of its own, so nobody is spared."
+    yield "Policies that ask for a compliant device would stop every guest whose device claim was trusted."
+
+
+def _trusts_mfa(partner: Mapping[str, Any]) -> bool:
+    trust = partner.get("inboundTrust")
+    return isinstance(trust, Mapping) and trust.get("isMfaAccepted") is True
+
+
+@impact("GUEST-XTA-004", "GUEST-XTA-005")
+def tidying_partners(t: Telling) -> Iterator[str]:
+    """Tell the guests of each partner concerned."""
+    finding = t.ev.findings[t.code]
+    rows = list(finding.affected.sample)
+    everyone, active, names = guests_by_tenant(t.ev)
+    yield from t.missing("How many guests a partner has", "guests", "guest_domain_tenants")
+    seen = None if isinstance(t.sign_ins, Gap) else t.sign_ins.tenants
+    shown = []
+    for row in rows:
+        tenant = str(row.get("id", "")).casefold()
+        signed = "" if seen is None else f", {count(seen[tenant], 'sign-in')}"
+        shown.append(
+            f"{names.get(tenant) or row.get('displayName') or tenant} ({count(everyone[tenant], 'guest')}, "
+            f"{active[tenant]:,} active{signed})"
+        )
+    if shown:
+        more = (
+            f" and {finding.affected.count - len(shown[:8]):,} more" if finding.affected.count > len(shown[:8]) else ""
+        )
+        yield f"{count(finding.affected.count, 'partner')} concerned: {', '.join(shown[:8])}{more}."
+    if seen is None:
+        yield from t.missing("Whether they are in use", "sign_ins")
+    if t.code == "GUEST-XTA-005":
+        members = sum(1 for _ in t.ev.rows("external_members"))
+        yield f"{count(members, 'person', 'people')} from outside are members here, as synchronization makes them."
+        yield from t.missing("How many people from outside are members", "external_members")

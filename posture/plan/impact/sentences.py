@@ -1,0 +1,95 @@
+"""How impact is told: short sentences with numbers, names where they may be shown, and what is missing."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+
+from posture.plan.evidence import Evidence
+from posture.plan.impact.census import Domain, Held
+from posture.plan.impact.logs import AuditLog, People, SignIns
+from posture.snapshot.types import Gap
+
+Tell = Callable[["Telling"], Iterator[str]]
+_registry: dict[str, Tell] = {}
+
+
+def impact(*codes: str) -> Callable[[Tell], Tell]:
+    """Register a function as the impact of controls."""
+
+    def register(tell: Tell) -> Tell:
+        for code in codes:
+            if code in _registry:
+                raise TypeError(f"{code}: its impact is told already")
+            _registry[code] = tell
+        return tell
+
+    return register
+
+
+@cache
+def tellers() -> Mapping[str, Tell]:
+    """Return what tells the impact of each control."""
+    import importlib
+
+    for area in ("entering", "access", "staying"):
+        importlib.import_module(f"posture.plan.impact.{area}")
+    return dict(sorted(_registry.items()))
+
+
+class Telling:
+    """The evidence, the control, and whether people may be named."""
+
+    def __init__(self, ev: Evidence, code: str, people: bool) -> None:
+        self.ev, self.code, self.people = ev, code, people
+
+    def missing(self, what: str, *facts: str) -> Iterator[str]:
+        """Say what cannot be told for want of a fact, and what unlocks it; nothing where all were read."""
+        gap = self.ev.gap(*facts)
+        if gap is not None:
+            yield f"{what} is not known: {gap.name.replace('_', ' ')} was not read ({gap.detail}). {gap.unlock}"
+
+    def names(self, people: Iterable[tuple[str, int]], total: int) -> str:
+        """Return ": Anna (12), Ben (3) and 4 more", or "" where nobody may be named."""
+        shown = [f"{name} ({count:,})" for name, count in people]
+        if not self.people or not shown:
+            return ""
+        return f": {', '.join(shown)}" + (f" and {total - len(shown):,} more" if total > len(shown) else "")
+
+    def who(self, people: People, limit: int = 4, *, guests: bool | None = None) -> str:
+        """Return the names of those who did most, after a colon."""
+        found = people.most(limit, guests=guests)
+        return self.names(((name, count) for _, name, count in found), people.number(guests=guests))
+
+    def groups(self, counts: Mapping[str, int], limit: int = 4) -> str:
+        """Return groups by the number of guests concerned, after a colon."""
+        most = sorted(counts.items(), key=lambda g: (-g[1], g[0]))[:limit]
+        shown = [f"{self.ev.groups.get(group, group)} ({count:,})" for group, count in most]
+        return f": {', '.join(shown)}" + (f" and {len(counts) - limit:,} more" if len(counts) > limit else "")
+
+    @property
+    def held(self) -> Held | None:
+        """The guests the control concerns, with what they hold; None where the walk did not count them."""
+        return self.ev.census.held.get(self.code)
+
+    @property
+    def audits(self) -> AuditLog | Gap:
+        """The audit log in counts."""
+        return self.ev.audits
+
+    @property
+    def sign_ins(self) -> SignIns | Gap:
+        """The sign-in log in counts."""
+        return self.ev.sign_ins
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Return "1 guest" or "2,300 guests"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def domain_words(name: str, counts: Domain) -> str:
+    """Return a domain with its numbers."""
+    return (
+        f"{name or 'no domain'} ({count(counts.guests, 'guest')}, {counts.active:,} active"
+        + (f", {counts.pending:,} pending" if counts.pending else "")
+        + ")"
+    )
