@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("posture.assess")
 
 _UNSEEN_SEVERITY = Severity.INFO
+_LINES_HELD = 256
 _VERDICTS = {Outcome.PASS, Outcome.PARTIAL, Outcome.FAIL, Outcome.MANUAL, Outcome.NOT_APPLICABLE}
 
 
@@ -104,29 +105,43 @@ class _AffectedFiles:
     def __init__(self, root: Path | None) -> None:
         self._root, self._stack = root, ExitStack()
         self._open: dict[str, Any] = {}
+        self._held: dict[str, list[bytes]] = {}
 
     def sink(self, code: str) -> Callable[[dict[str, Any]], None] | None:
         if self._root is None:
             return None
         root = self._root
 
+        held = self._held.setdefault(code, [])
+
         def write(row: dict[str, Any]) -> None:
             if code not in self._open:
                 raw = self._stack.enter_context(private_file(root / f"{code}.ndjson.gz"))
                 self._open[code] = self._stack.enter_context(gzip_writer(raw))
-            try:
-                self._open[code].write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-            except OSError as error:
-                raise OutputError(f"cannot write under {root}: {error.strerror or error}") from error
+            held.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            if len(held) >= _LINES_HELD:
+                self._put(code)
 
         return write
+
+    def _put(self, code: str) -> None:
+        """Write the lines held: compressing many at once costs a third of one by one."""
+        held = self._held[code]
+        if held:
+            try:
+                self._open[code].write(b"".join(held))
+            except OSError as error:
+                raise OutputError(f"cannot write under {self._root}: {error.strerror or error}") from error
+            held.clear()
 
     def name(self, code: str) -> str:
         return f"affected/{code}.ndjson.gz" if code in self._open else ""
 
     def close(self) -> None:
         try:
-            self._stack.close()
+            with self._stack:
+                for code in self._open:
+                    self._put(code)
         except OSError as error:
             raise OutputError(f"cannot write under {self._root}: {error.strerror or error}") from error
 
@@ -239,19 +254,19 @@ class _Numbers:
         self.states: Counter[str] = Counter()
         self.domains: Counter[str] = Counter()
         self.ages: Counter[str] = Counter()
-        self.years: Counter[str] = Counter()
+        self.years: Counter[int] = Counter()
 
     def add(self, guest: Guest) -> None:
         self.total += 1
         state = guest.state or "none recorded"
-        self.states[state if len(self.states) < 50 or state in self.states else "other"] += 1
-        self.enabled += guest.enabled is True
+        self.states[state if state in self.states or len(self.states) < 50 else "other"] += 1
+        self.enabled += guest.row.get("accountEnabled") is True
         domain = guest.domain or "unknown"
         # A tenant may have a million domains; beyond a bound new ones are counted together.
-        self.domains[domain if len(self.domains) < 100_000 or domain in self.domains else "further domains"] += 1
+        self.domains[domain if domain in self.domains or len(self.domains) < 100_000 else "further domains"] += 1
         created = guest.created
         if created is not None:
-            self.years[str(created.year)] += 1
+            self.years[created.year] += 1
         if guest.pending:
             self.pending += 1
             since = guest.state_since
@@ -272,7 +287,7 @@ class _Numbers:
             pending_by_age={
                 w: self.ages[w] for w in (*(a[1] for a in _AGES), "over a year", "unknown") if self.ages[w]
             },
-            created_by_year=dict(sorted(self.years.items())),
+            created_by_year={str(year): count for year, count in sorted(self.years.items())},
         )
 
 

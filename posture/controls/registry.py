@@ -319,18 +319,15 @@ class Tally:
 
     def concern(self, guest: Guest, why: str, **more: Any) -> None:
         """Note a guest as affected. `why` is a few plain words without names."""
-        row = guest.row
-        self.affected.add(
-            {
-                "id": guest.id,
-                "displayName": row.get("displayName"),
-                "userPrincipalName": row.get("userPrincipalName"),
-                "mail": row.get("mail"),
-                "why": why,
-                **more,
-            },
-            guest.domain,
-        )
+        get = guest.row.get
+        shown = {
+            "id": guest.id,
+            "displayName": get("displayName"),
+            "userPrincipalName": get("userPrincipalName"),
+            "mail": get("mail"),
+            "why": why,
+        }
+        self.affected.add(shown | more if more else shown, guest.domain)
 
 
 _tallies: dict[str, type[Tally]] = {}

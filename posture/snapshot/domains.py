@@ -3,6 +3,8 @@
 from posture.settings import Thresholds
 
 _COUNTRY_SECOND_LEVEL = {"co", "com", "net", "org", "ne", "or"}
+_KEPT = 4096
+"""Domains whose answer is kept: most guests come from few."""
 
 
 class ConsumerDomains:
@@ -11,8 +13,17 @@ class ConsumerDomains:
     def __init__(self, thresholds: Thresholds) -> None:
         self._listed = {d.casefold() for d in thresholds.consumer_domains}
         self._stems = {d.casefold() for d in thresholds.consumer_domain_stems}
+        self._known: dict[str, bool] = {}
 
     def __contains__(self, domain: str) -> bool:
+        found = self._known.get(domain)
+        if found is None:
+            found = self._look(domain)
+            if len(self._known) < _KEPT:
+                self._known[domain] = found
+        return found
+
+    def _look(self, domain: str) -> bool:
         if domain in self._listed:
             return True
         stem, _, ending = domain.partition(".")

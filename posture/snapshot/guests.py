@@ -199,16 +199,25 @@ def vouched_by(row: Mapping[str, Any]) -> str:
     Source: https://learn.microsoft.com/entra/external-id/user-properties
     """
     identities = row.get("identities")
-    issuers = [
-        issuer.casefold()
-        for identity in (identities if isinstance(identities, list) else ())
-        if isinstance(identity, Mapping) and isinstance(issuer := identity.get("issuer"), str)
-    ]
-    if any("://" in i or i in _EXTERNAL_ISSUERS - {"externalazuread"} for i in issuers):
+    found = _voucher(
+        tuple(
+            [
+                issuer
+                for identity in (identities if isinstance(identities, list) else ())
+                if isinstance(identity, dict) and isinstance(issuer := identity.get("issuer"), str)
+            ]
+        )
+    )
+    return found or ("here" if is_internal(row) else "")
+
+
+@lru_cache(maxsize=1024)  # guests share issuers
+def _voucher(issuers: tuple[str, ...]) -> str:
+    """Return "other" or "entra" as `vouched_by` says; "" where the issuers name neither."""
+    known = [i.casefold() for i in issuers]
+    if any("://" in i or i in _EXTERNAL_ISSUERS - {"externalazuread"} for i in known):
         return "other"
-    if "externalazuread" in issuers:
-        return "entra"
-    return "here" if is_internal(row) else ""
+    return "entra" if "externalazuread" in known else ""
 
 
 def home_domain(row: Mapping[str, Any]) -> str | None:
