@@ -1,13 +1,12 @@
 """The command line: one typer app; its commands import what they need when they run."""
 
-import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from posture import __version__
-from posture.errors import EvidenceError, GraphError, OutputError, PostureError, SettingsError, SignInError
+from posture.errors import PostureError, SettingsError
 
 USAGE = 2
 """Usage or configuration, before any call to Graph."""
@@ -55,29 +54,62 @@ def _commands() -> None:
 
 
 def run() -> None:
-    """Run the command line; the only place that turns a PostureError into one line and an exit code."""
+    """Run the command line and exit; the only place that turns a problem into one line and an exit status."""
+    from posture.cli.console import flush
+
     _commands()
+    code = _status()
     try:
-        app(standalone_mode=True)
+        flush()
     except PostureError as error:
         _one_line(str(error))
-        sys.exit(exit_code_of(error))
-    except KeyboardInterrupt:
-        _one_line("interrupted; nothing was lost: take it up again with posture audit --resume")
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output went away, as `| head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        code = code or exit_code_of(error)
+    sys.exit(code)
+
+
+def _status() -> int:
+    try:
+        code = app(prog_name="posture", standalone_mode=False)
+    except PostureError as error:
+        _one_line(str(error))
+        return exit_code_of(error)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except Exception as error:  # typer's complaints about usage have no public class; all else is our own bug
+        return _usage(error) if hasattr(error, "format_message") else _bug(error)
+    if code == INTERRUPTED:
+        _one_line("interrupted")
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Any) -> int:
+    """Say what typer holds against the command line; without arguments, show the help."""
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    if context is not None and message == context.get_help():
+        typer.echo(message, err=True)
+        return USAGE
+    path = context.command_path if context is not None else "posture"
+    _one_line(f"{message if message.endswith(('.', '?')) else message + '.'} Try {path} --help.")
+    return USAGE
+
+
+def _bug(error: Exception) -> int:
+    """Own up to a mistake of ours; never exit as if there were findings."""
+    import traceback
+
+    from posture.cli.console import tell
+
+    tell("".join(traceback.format_exception(error)).rstrip())
+    _one_line(
+        f"this is a mistake in posture ({type(error).__name__}), not in your tenant; please report the lines above"
+    )
+    return NO_AUDIT
 
 
 def exit_code_of(error: PostureError) -> int:
     """Return the exit code for a problem: 2 before any call, 4 where no audit was made."""
-    if isinstance(error, SettingsError):
-        return USAGE
-    if isinstance(error, GraphError | SignInError | EvidenceError | OutputError):
-        return NO_AUDIT
-    return NO_AUDIT
+    return USAGE if isinstance(error, SettingsError) else NO_AUDIT
 
 
 def _one_line(text: str) -> None:
