@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from posture.assess.types import Lead
-from posture.errors import EvidenceError, PostureError
-from posture.hunts.files import rows as file_rows
+from posture.errors import PostureError
+from posture.hunts.intake import take_fact, take_file
 from posture.hunts.invitations import is_invitation
 from posture.hunts.inviters import InvitationTree, Inviters, TreeBuilder, reach_of
 from posture.hunts.lifecycle import LateRedemptions
@@ -23,13 +23,12 @@ from posture.hunts.people import People
 from posture.hunts.places import sign_in_places
 from posture.hunts.registry import Hunt, Limit, Scene, hunts
 from posture.hunts.results import HuntResult, HuntRun, Window
-from posture.hunts.shapes import ACCEPTED, Other, Record, Shape, column_name, shape_of
 from posture.hunts.sorting import HOLD
 from posture.hunts.streams import Streams, invited_address
 from posture.hunts.tenant import LOG_FACTS, fact_windows, listed, people_of, roles_held, scene_of, team_ids, why_missing
 from posture.settings import Settings
 from posture.snapshot.guests import Guest, guests
-from posture.snapshot.types import Fact, Snapshot
+from posture.snapshot.types import Snapshot
 
 log = logging.getLogger("posture.hunts")
 
@@ -62,7 +61,7 @@ def hunt_snapshot(snapshot: Snapshot, settings: Settings, *, keep: int = ROWS, h
         streams = Streams(people, Path(scratch), hold)
         for name, (_, shape) in LOG_FACTS.items():
             if listed(snapshot, name) is not None:
-                _take_fact(streams, name, snapshot.facts[name], shape)
+                take_fact(streams, name, snapshot.facts[name], shape)
         streams.close()
         windows = tuple(fact_windows(snapshot, streams))
         scene = scene_of(people, settings, snapshot, windows, snapshot.taken_at, keep)
@@ -91,7 +90,7 @@ def hunt_files(
         streams = Streams(people, Path(scratch), hold)
         labels = _labels(paths)
         for path, label in zip(paths, labels, strict=True):
-            _take_file(streams, path, label)
+            take_file(streams, path, label)
         streams.close()
         windows = tuple(streams.windows())
         newest = max((w.newest for w in windows if w.newest), default=datetime(1970, 1, 1, tzinfo=UTC))
@@ -105,73 +104,6 @@ def _labels(paths: Sequence[Path]) -> list[str]:
     """Return a name for each file; files of one name are told apart by their folder."""
     names = [p.name for p in paths]
     return [p.name if names.count(p.name) == 1 else f"{p.parent.name}/{p.name}" for p in paths]
-
-
-# --- taking rows --------------------------------------------------------------------------------------------------
-
-
-def _take_fact(streams: Streams, name: str, fact: Fact, shape: Shape) -> None:
-    quiet = name == "sign_ins_non_interactive"
-    streams.span(LOG_FACTS[name][0], name)
-    for number, row in enumerate(fact.value, 1):
-        found = shape.read(row) if isinstance(row, Mapping) else None
-        if isinstance(found, Record):
-            if quiet and found.interactive is None:
-                found = replace(found, interactive=False)
-            streams.take(found, name, number)
-        elif isinstance(found, Other):
-            streams.other(name, found)
-        else:
-            streams.bad(name, number, "it is no object")
-
-
-def _take_file(streams: Streams, path: Path, label: str) -> None:
-    """Take every row of a file. A file without a single row of a log that is read, or at least known, is refused."""
-    read = others = 0
-    strange = ""
-    shape: Shape | None = None
-    keys: tuple[str, ...] = ()
-    names: dict[str, str] = {}
-    total = 0
-    first: tuple[int, str] | None = None
-    for number, row, why in file_rows(path):
-        total = number
-        if row is None:
-            streams.bad(label, number, why)
-            first = first or (number, why)
-            continue
-        these = tuple(row)
-        if these != keys:
-            keys = these
-            try:
-                names = {k: plain for k in keys if (plain := column_name(k)) != k}
-            except ValueError as zone:
-                raise EvidenceError(f"{path.name}: {zone}.") from None
-            shape, instead = shape_of(tuple(names.get(k, k) for k in keys))
-            strange = strange or instead
-        if shape is None:
-            streams.bad(label, number, "it is no record of a log that is read here")
-            continue
-        found = shape.read({names.get(k, k): v for k, v in row.items()} if names else row)
-        if isinstance(found, Record):
-            read += 1
-            streams.take(found, label, number)
-        elif isinstance(found, Other):
-            others += 1
-            streams.other(label, found)
-        else:
-            why = f"{shape.name}: the envelope holds no record"
-            streams.bad(label, number, why)
-            first = first or (number, why)
-    if not read and not others:
-        if not total:
-            strange = "has a header and no rows"
-        elif strange:
-            strange = f"seems to be {strange}"
-        else:
-            where = f" (row {first[0]:,}: {first[1]})" if first else ""
-            strange = f"holds no row that can be read{where}"
-        raise EvidenceError(f"{path.name} {strange}. {ACCEPTED}.")
 
 
 # --- hunting ------------------------------------------------------------------------------------------------------
