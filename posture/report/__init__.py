@@ -55,6 +55,10 @@ FORMATS: Mapping[str, Format] = {
         Format("csv", "guests.csv", "guests_csv", people_only=True),
         Format("xlsx", "report.xlsx", "xlsx", extra="xlsx"),
         Format("pdf", "report.pdf", "pdf"),
+        Format("sarif", "findings.sarif", "sarif"),
+        Format("oscal", "oscal.json", "oscal"),
+        Format("ocsf", "ocsf.json", "ocsf"),
+        Format("junit", "junit.xml", "junit"),
     )
 }
 """Every format by the name `--format` takes."""

@@ -104,7 +104,7 @@ class AssessmentV1(TypedDict):
 
 def render(run: RunView, out: BinaryIO) -> None:
     """Write assessment.json."""
-    out.write(_bytes(document(run)))
+    out.write(dump(document(run)))
 
 
 def document(run: RunView) -> AssessmentV1:
@@ -305,7 +305,8 @@ def _time(when: datetime | None) -> str | None:
 _OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 
 
-def _bytes(value: Mapping[str, Any]) -> bytes:
+def dump(value: Any) -> bytes:
+    """Return JSON with sorted keys as bytes that depend on the value alone, whatever a tenant put into it."""
     try:
         return orjson.dumps(value, option=_OPTIONS)
     except TypeError:

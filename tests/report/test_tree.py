@@ -1,7 +1,6 @@
 """The invitation tree: chains readable, nothing a guest typed becomes markup, bounded."""
 
 import json
-import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
