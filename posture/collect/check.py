@@ -37,7 +37,8 @@ class Check:
     `at_most` it is a bound. `seconds` is a lower bound where they are unknown.
     `rows` is the service's own count, None where it gives none. `tested` is
     False where there was nothing to ask about, so that a missing permission
-    would show in the audit alone.
+    would show in the audit alone. `rows_seen` are the rows that came with the
+    one question, of the short lists whole.
     """
 
     gatherer: Gatherer
@@ -47,6 +48,7 @@ class Check:
     seconds: float = 0.0
     at_most: bool = False
     tested: bool = True
+    rows_seen: Sequence[Mapping[str, Any]] = ()
 
 
 class _Probe(Source):
@@ -230,7 +232,8 @@ class _Checking:
             requests = max(1, math.ceil(probe.rows / (probe.page_size or probe.rows or 1))) + 2 + probe.extra
         elif probe.goes_on:
             requests = None
-        return Check(g, None, requests, probe.rows, (requests or 1) * each, bool(g.asks_per), probe.tested)
+        seconds = (requests or 1) * each
+        return Check(g, None, requests, probe.rows, seconds, bool(g.asks_per), probe.tested, self._small[g.name])
 
     def _batches(self, about: str) -> int | None:
         """Return the most requests that questions about each row of a source take."""

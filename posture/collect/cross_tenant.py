@@ -5,6 +5,7 @@ from typing import Any
 
 from posture.collect.registry import gatherer
 from posture.collect.source import Source, gathered
+from posture.graph.links import segment
 from posture.snapshot.types import Rows
 
 _ROLES = ("Global Reader", "Security Reader")
@@ -69,7 +70,7 @@ async def partner_tenants(graph: Source, cross_tenant_partners: Rows) -> Rows:
     """Read the public names of the partner tenants."""
     ids = sorted({str(p["tenantId"]) for p in cross_tenant_partners if isinstance(p.get("tenantId"), str)})
     base = "/tenantRelationships/findTenantInformationByTenantId(tenantId='{}')"
-    paths = {base.format(i): i for i in ids}
+    paths = {base.format(segment(i)): i for i in ids}
 
     async def rows() -> AsyncIterator[tuple[str, bytes]]:
         async for path, answer in gathered(graph, list(paths)):

@@ -6,6 +6,7 @@ import orjson
 
 from posture.collect.registry import gatherer
 from posture.collect.source import Source, gathered
+from posture.graph.links import segment
 from posture.snapshot.guests import DOMAINS_ASKED, home_domain
 from posture.snapshot.types import Rows
 
@@ -29,7 +30,7 @@ async def guest_domain_tenants(graph: Source, guests: Rows) -> Rows:
         graph.notes.append(f"{len(domains):,} domains; the first {DOMAINS_ASKED:,} were asked for")
         domains = domains[:DOMAINS_ASKED]
     base = "/tenantRelationships/findTenantInformationByDomainName(domainName='{}')"
-    paths = {base.format(d): d for d in domains}
+    paths = {base.format(segment(d)): d for d in domains}
 
     async def rows() -> AsyncIterator[tuple[str, bytes]]:
         async for path, answer in gathered(graph, list(paths)):

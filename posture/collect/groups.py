@@ -5,6 +5,7 @@ from typing import Any
 
 from posture.collect.registry import gatherer
 from posture.collect.source import PAGE, Source, gathered, related
+from posture.graph.links import segment
 from posture.snapshot.types import Gap, Rows
 
 _ROLES = ("Global Reader", "Directory Readers")
@@ -110,7 +111,7 @@ async def group_eligibilities(graph: Source, groups: Rows) -> Rows:
     """Read who may activate membership of the role-assignable groups."""
     ids = sorted(g["id"] for g in groups if g.get("isAssignableToRole") is True and isinstance(g.get("id"), str))
     base = "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
-    paths = [f"{base}?$filter=groupId eq '{i}'" for i in ids]
+    paths = [f"{base}?$filter=groupId eq '{segment(i)}'" for i in ids]
 
     async def rows() -> AsyncIterator[tuple[str, bytes]]:
         async for _, answer in gathered(graph, paths):
@@ -164,7 +165,7 @@ async def teams_guest_settings(graph: Source, groups: Rows) -> Rows:
         for g in groups
         if "Team" in (g.get("resourceProvisioningOptions") or ()) and isinstance(g.get("id"), str)
     )
-    paths = {f"/teams/{i}?$select=id,displayName,guestSettings": i for i in ids}
+    paths = {f"/teams/{segment(i)}?$select=id,displayName,guestSettings": i for i in ids}
 
     async def rows() -> AsyncIterator[tuple[str, bytes]]:
         async for path, answer in gathered(graph, list(paths)):

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 LARGE = 20_000
 """Rows from which a list is read in parts."""
-PARTS = 8
-"""Parts of one list; the reader's own limit decides how many are asked at once."""
+PARTS = 24
+"""Parts of one list. More than are asked at once, so that parts of unequal size even out."""
 _FIRST = datetime(2012, 1, 1, tzinfo=UTC)
-_PROBES = 24
+_PROBES = 16
+"""Steps of time between the probes, one fewer: as many as the reader asks at once."""
 
 
 def extra_requests() -> int:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import orjson
 
@@ -22,6 +21,7 @@ from posture.errors import (
     NotFoundError,
     NotLicensedError,
 )
+from posture.graph.links import segment
 from posture.snapshot.folder import FileRows, Written, parse_strict, relative_path, write_single
 from posture.snapshot.spool import RowsWriter
 from posture.snapshot.store import stamp, unwrap
@@ -462,9 +462,8 @@ class _Reading:
             raise failures.exceptions[0] from None
 
     async def _read_part(self, part: Part) -> None:
-        wanted, source, add = self._wanted, self._source, self._writer.add
+        wanted, source = self._wanted, self._source
         params = {**wanted.params, "$filter": part.where} if part.where else dict(wanted.params)
-        keep = wanted.keep
         async for page in source.graph.pages(
             wanted.path,
             params,
@@ -474,17 +473,7 @@ class _Reading:
             start=part.next or None,
         ):
             answer = page.answer
-            if keep is None and not wanted.whole:
-                for row_id, line in page.rows:
-                    add(row_id, line)
-            else:
-                for row_id, line in page.rows:
-                    if keep is not None and not keep(line):
-                        self._dropped += 1
-                    elif wanted.whole and _is_capped(line, wanted.whole):
-                        self._capped.append(row_id)
-                    else:
-                        add(row_id, line)
+            self._writer.add_all(self._kept(page.rows))
             self._ids.append(answer.request_id)
             self._attempts += answer.attempts
             self._url = self._url or answer.url
@@ -498,6 +487,21 @@ class _Reading:
             if time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
                 self._checkpoint()
         part.done = True
+
+    def _kept(self, rows: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        """Return the rows of a page to keep; those whose expanded list may go on are asked for later."""
+        keep, whole = self._wanted.keep, self._wanted.whole
+        if keep is not None:
+            held = [row for row in rows if keep(row[1])]
+            self._dropped += len(rows) - len(held)
+            rows = held
+        if whole:
+            capped = [row_id for row_id, line in rows if row_id and _is_capped(line, whole)]
+            if capped:
+                self._capped += capped
+                left = set(capped)
+                rows = [row for row in rows if row[0] not in left]
+        return rows
 
     def _paced_seconds(self, page_rows: int) -> float | None:
         if self._a_minute is None or self._before is None:
@@ -513,7 +517,7 @@ class _Reading:
         _, _, inner = wanted.params["$expand"].partition("(")
         select = inner.rstrip(")").partition("$select=")[2]
         tail = f"?$select={select}&$top={PAGE}" if select else f"?$top={PAGE}"
-        paths = {f"{wanted.path}/{quote(i)}/{wanted.whole}{tail}": i for i in dict.fromkeys(self._capped)}
+        paths = {f"{wanted.path}/{segment(i)}/{wanted.whole}{tail}": i for i in dict.fromkeys(self._capped)}
         async for path, answer in graph.batch(list(paths), version=wanted.version):
             if isinstance(answer, NotFoundError):
                 continue  # the object went between the list and this; the count decides
@@ -588,7 +592,7 @@ async def related(
 
     `template` is the path with `{}` for the id.
     """
-    paths = {template.format(quote(i)): i for i in ids}
+    paths = {template.format(segment(i)): i for i in ids}
     async for path, answer in gathered(graph, list(paths), version=version, eventual=eventual):
         items = [line async for line in graph.graph.rest_of(answer, eventual=eventual)]
         row_id = paths[path]

@@ -92,4 +92,4 @@ class Limits:
     page_rows: int = 100_000
     list_pages: int = 50_000
     link_chars: int = 8192
-    concurrency: int = 8
+    concurrency: int = 16

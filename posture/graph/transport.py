@@ -9,7 +9,9 @@ of being held whole first, and a gzip stream that ends early is noticed.
 import asyncio
 import os
 import ssl
+import sys
 import zlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -174,6 +176,7 @@ def network(root: str, limits: "Limits", ca_bundle: Path | None) -> httpx.AsyncB
     pool = httpx.Limits(
         max_connections=limits.concurrency + 2, max_keepalive_connections=limits.concurrency + 2, keepalive_expiry=120
     )
+    _no_vain_search()
     if root.startswith("http://"):
         return httpx.AsyncHTTPTransport(verify=False, http1=True, http2=False, limits=pool, trust_env=False)
     proxy = proxy_for(root)
@@ -185,6 +188,17 @@ def network(root: str, limits: "Limits", ca_bundle: Path | None) -> httpx.AsyncB
         raise SettingsError(
             f"The proxy {without_password(proxy)} cannot be used: posture speaks to http:// and https:// proxies."
         ) from None
+
+
+def _no_vain_search() -> None:
+    """Spare a failing import.
+
+    httpcore 1.0 looks for sniffio some ten times a request; where it is not
+    installed, each look searches the whole import path, a fifth of the cost of
+    a page. https://github.com/encode/httpcore/blob/1.0.9/httpcore/_synchronization.py
+    """
+    if "sniffio" not in sys.modules and find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def proxy_for(root: str) -> str:
