@@ -46,11 +46,11 @@ def start(out: Path) -> Path:
 def unfinished(out: Path, wanted: Path | None = None) -> Path:
     """Return the run to take up: the one named, else the newest under `out` that nobody is working on."""
     if wanted is not None:
-        if not _can_go_on(wanted):
+        if not can_go_on(wanted):
             raise SettingsError(f"{wanted} is no unfinished run; leave the folder out to take up the newest")
         return wanted
     root = out / UNFINISHED
-    found = sorted(p for p in root.iterdir() if _can_go_on(p)) if root.is_dir() else []
+    found = sorted(p for p in root.iterdir() if can_go_on(p)) if root.is_dir() else []
     idle = [p for p in found if not Claim.is_held(p)]
     if not idle:
         busy = f" that nobody is working on ({len(found)} are being read)" if found else ""
@@ -58,7 +58,8 @@ def unfinished(out: Path, wanted: Path | None = None) -> Path:
     return idle[-1]
 
 
-def _can_go_on(run: Path) -> bool:
+def can_go_on(run: Path) -> bool:
+    """Return whether a run holds what is needed to take it up."""
     return (run / JOURNAL / "run.json").is_file()
 
 
