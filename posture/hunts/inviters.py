@@ -106,6 +106,7 @@ class Inviters:
         self._guests = guest_ids
         self._by_id: dict[str, Person] = {}
         self._by_mail: dict[str, Person] = {}
+        self._met: dict[tuple[Any, ...], Person] = {}
 
     def take(self, records: Sorted[AuditEvent], invitation: Any) -> None:
         """Read the invitations of the log; `invitation` says whether a record is one."""
@@ -140,19 +141,21 @@ class Inviters:
 
     def inviter_of(self, guest: Guest) -> Link | None:
         """Return a guest's inviter; None where nothing tells."""
-        found = self._by_id.get(guest.id.casefold())
-        mail = guest.row.get("mail")
-        if found is None and isinstance(mail, str):
-            found = self._by_mail.get(mail.casefold())
-        if found is not None:
-            return Link(found, "log")
-        for source in (guest.row.get("invitedBy"), guest.side.get("guest_sponsors", {}).get("invitedBy")):
+        if self._by_id or self._by_mail:
+            found = self._by_id.get(guest.id.casefold())
+            mail = guest.row.get("mail")
+            if found is None and isinstance(mail, str):
+                found = self._by_mail.get(mail.casefold())
+            if found is not None:
+                return Link(found, "log")
+        beside = guest.side.get("guest_sponsors")
+        for source in (guest.row.get("invitedBy"), beside.get("invitedBy") if beside else None):
             if isinstance(source, Mapping) and source.get("id"):
                 return Link(self._person(source), "invitedBy")
-        sponsors = guest.side.get("guest_sponsors", {}).get("sponsors")
+        sponsors = beside.get("sponsors") if beside else None
         for sponsor in sponsors if isinstance(sponsors, list) else ():
             if (
-                isinstance(sponsor, Mapping)
+                isinstance(sponsor, dict)
                 and sponsor.get("id")
                 and not str(sponsor.get("@odata.type")).endswith("group")
             ):
@@ -160,17 +163,30 @@ class Inviters:
         return None
 
     def _person(self, row: Mapping[str, Any]) -> Person:
-        object_id, kind = str(row.get("id")), str(row.get("userType", "")).casefold()
-        name = str(row.get("displayName") or row.get("userPrincipalName") or object_id)
-        if "serviceprincipal" in str(row.get("@odata.type", "")).casefold():
+        """Return the person a list names. Many guests share one inviter, who is made out once."""
+        get = row.get
+        told = (get("id"), get("userType", ""), get("displayName"), get("userPrincipalName"), get("@odata.type", ""))
+        try:
+            found = self._met.get(told)
+        except TypeError:  # an object or a list where a word should stand
+            return self._made_out(*told)
+        if found is None:
+            found = self._made_out(*told)
+            if len(self._met) < INVITERS:
+                self._met[told] = found
+        return found
+
+    def _made_out(self, object_id: Any, user_type: Any, display_name: Any, upn: Any, odata_type: Any) -> Person:
+        object_id, kind = str(object_id), str(user_type).casefold()
+        name = str(display_name or upn or object_id)
+        if "serviceprincipal" in str(odata_type).casefold():
             return Person(object_id, name, "app")
         guest = kind == "guest" or self._is_guest(object_id)
         return Person(object_id, name, "guest" if guest else "member" if kind else "unknown")
 
 
-def reach_of(guest: Guest, roles: Mapping[str, int] | None = None, teams: Iterable[str] | None = None) -> Reach:
+def reach_of(guest: Guest, roles: Mapping[str, int] | None = None, teams: frozenset[str] | None = None) -> Reach:
     """Return what a guest reaches, from the lists that were read. `teams` are the ids of groups with a team."""
-    known = set(teams) if teams is not None else None
     memberships = _listed(guest, "guest_memberships", "transitiveMemberOf")
     groups = None if memberships is None else [m for m in memberships if _is(m, "group")]
     held = None if memberships is None else [m for m in memberships if _is(m, "directoryRole")]
@@ -180,7 +196,7 @@ def reach_of(guest: Guest, roles: Mapping[str, int] | None = None, teams: Iterab
     apps = _listed(guest, "guest_app_roles", "appRoleAssignments")
     return Reach(
         groups=None if groups is None else len(groups),
-        teams=None if groups is None or known is None else sum(str(g.get("id")) in known for g in groups),
+        teams=None if groups is None or teams is None else sum(str(g.get("id")) in teams for g in groups),
         apps=None if apps is None else len({str(a.get("resourceId")) for a in apps}),
         roles=assigned if active is None else max(active, assigned or 0),
         owns=None if owned is None else len(owned),
@@ -218,6 +234,8 @@ class TreeBuilder:
     def scout(self, sponsors: Iterable[Mapping[str, Any]]) -> None:
         """Learn from the sponsors which guests brought others, so that `add` keeps them all."""
         for row in sponsors:
+            if not row.get("sponsors") and not row.get("invitedBy"):
+                continue  # whom the log names is known already
             link = self._inviters.inviter_of(Guest({"id": row.get("id")}, {"guest_sponsors": dict(row)}))
             if link is not None and link.inviter.kind == "guest" and len(self._inviting) < INVITERS:
                 self._inviting.add(link.inviter.id.casefold())

@@ -264,10 +264,13 @@ class LateRedemptions:
 
     def concerns(self, guest: Guest) -> bool:
         """Whether a guest accepted late, and lately."""
-        changed = moment(guest.row.get("externalUserStateChangeDateTime"))
-        if guest.state != "Accepted" or changed is None or guest.created is None:
+        row = guest.row
+        if row.get("externalUserState") != "Accepted" or row.get("externalUserStateChangeDateTime") is None:
             return False
-        return changed >= self._since and changed - guest.created > self._late
+        changed, created = guest.state_since, guest.created  # the change is there, so it is not the creation
+        if changed is None or created is None:
+            return False
+        return changed >= self._since and changed - created > self._late
 
     def add(self, guest: Guest, reach: Reach) -> None:
         """Take a guest that this concerns."""

@@ -22,17 +22,23 @@ class IdSet:
     """Object ids in 16 bytes each, so that a million guests fit in 16 MB; compared without regard to letter case."""
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
-        packed: list[bytes] = []
+        packed = bytearray()
         self._odd: set[str] = set()
+        last, ordered = b"", True
         for object_id in ids:
             try:
-                packed.append(uuid.UUID(object_id).bytes)
-            except (ValueError, AttributeError):
+                key = _packed(object_id)
+            except (ValueError, TypeError):
                 if isinstance(object_id, str) and object_id:
                     self._odd.add(object_id.casefold())
-        packed.sort()
-        self._blob = b"".join(packed)
-        self._places = range(len(packed))
+                continue
+            ordered = ordered and last <= key
+            last = key
+            packed += key
+        self._blob = bytes(packed)
+        self._places = range(len(packed) // 16)
+        if not ordered:  # evidence is sorted already
+            self._blob = b"".join(sorted(self._blob[16 * i : 16 * i + 16] for i in self._places))
         self._known: dict[str, bool] = {}
 
     def __len__(self) -> int:
@@ -50,11 +56,20 @@ class IdSet:
 
     def _look(self, object_id: str) -> bool:
         try:
-            key = uuid.UUID(object_id).bytes
+            key = _packed(object_id)
         except ValueError:
             return object_id.casefold() in self._odd
         place = bisect_left(self._places, key, key=lambda i: self._blob[16 * i : 16 * i + 16])
         return self._blob[16 * place : 16 * place + 16] == key
+
+
+def _packed(object_id: str) -> bytes:
+    """Return an id in 16 bytes; ValueError where it is none."""
+    if len(object_id) == 36 and object_id[8] == object_id[13] == object_id[18] == object_id[23] == "-":
+        key = bytes.fromhex(object_id.replace("-", ""))
+        if len(key) == 16:
+            return key
+    return uuid.UUID(object_id).bytes
 
 
 @dataclass(frozen=True)

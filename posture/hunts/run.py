@@ -2,6 +2,7 @@
 
     hunt_snapshot(snapshot, settings) -> HuntResult
     hunt_files(paths, context, settings) -> HuntResult
+    lookout(snapshot, settings) -> Lookout, for who walks through the guests anyway
 
 Pure but for scratch files: the same rows and settings give the same result.
 """
@@ -9,6 +10,7 @@ Pure but for scratch files: the same rows and settings give the same result.
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,7 @@ from posture.assess.types import Lead
 from posture.errors import PostureError
 from posture.hunts.intake import take_fact, take_file
 from posture.hunts.invitations import is_invitation
-from posture.hunts.inviters import InvitationTree, Inviters, TreeBuilder, reach_of
+from posture.hunts.inviters import Inviters, TreeBuilder, reach_of
 from posture.hunts.lifecycle import LateRedemptions
 from posture.hunts.people import People
 from posture.hunts.places import sign_in_places
@@ -35,6 +37,7 @@ log = logging.getLogger("posture.hunts")
 ROWS = 20
 """Rows a lead keeps."""
 _LATE = "GUEST-HUN-008"
+_LISTS = ("guest_sponsors", "guest_memberships", "guest_owned_objects", "guest_app_roles")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,14 @@ def hunt_snapshot(snapshot: Snapshot, settings: Settings, *, keep: int = ROWS, h
     Raises EvidenceError where a list is damaged. Which hunts could not run,
     and over which window the others looked, is part of the result.
     """
+    with lookout(snapshot, settings, keep=keep, hold=hold) as out:
+        out.see_all()
+        return out.result()
+
+
+@contextmanager
+def lookout(snapshot: Snapshot, settings: Settings, *, keep: int = ROWS, hold: int = HOLD) -> Iterator["Lookout"]:
+    """Read the logs a run collected; who walks through the guests shows each of them, then asks for the result."""
     people = people_of(snapshot, settings)
     with tempfile.TemporaryDirectory(prefix="posture-hunt-") as scratch:
         streams = Streams(people, Path(scratch), hold)
@@ -66,7 +77,7 @@ def hunt_snapshot(snapshot: Snapshot, settings: Settings, *, keep: int = ROWS, h
         windows = tuple(fact_windows(snapshot, streams))
         scene = scene_of(people, settings, snapshot, windows, snapshot.taken_at, keep)
         missing = {log_name: why_missing(snapshot, name) for name, (log_name, _) in LOG_FACTS.items()}
-        return _hunted(streams, scene, windows, missing, snapshot)
+        yield Lookout(streams, scene, windows, missing, snapshot)
 
 
 def hunt_files(
@@ -97,7 +108,9 @@ def hunt_files(
         now = known.now or (snapshot.taken_at if snapshot and snapshot.taken_at > newest else newest)
         scene = scene_of(people, settings, snapshot, windows, now, keep)
         missing = {name: f"No {name} are in the files." for name, _ in LOG_FACTS.values()}
-        return _hunted(streams, scene, windows, missing, snapshot)
+        out = Lookout(streams, scene, windows, missing, snapshot)
+        out.see_all()
+        return out.result()
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
@@ -109,42 +122,77 @@ def _labels(paths: Sequence[Path]) -> list[str]:
 # --- hunting ------------------------------------------------------------------------------------------------------
 
 
-def _hunted(
-    streams: Streams,
-    scene: Scene,
-    windows: tuple[Window, ...],
-    missing: Mapping[str, str],
-    snapshot: Snapshot | None,
-) -> HuntResult:
-    had = {"audits": scene.audits is not None, "sign-ins": scene.sign_ins is not None}
-    leads: list[Lead] = []
-    runs: list[HuntRun] = []
-    tree, late = _tree(streams, scene, snapshot)
-    for one in hunts():
-        lacking = [missing[name] for name in one.logs if not had[name]]
-        if lacking:
-            found: list[Lead] = []
-            run = HuntRun(one.code, one.title, 0, " ".join(lacking))
-        else:
-            found, run = _one(one, streams, scene)
-        if one.code == _LATE:
-            found += [_dressed(lead, one, scene) for lead in late]
-        leads += found
-        runs.append(replace(run, leads=len(found)))
-    places, left_out = sign_in_places(streams.guest_sign_ins)
-    return HuntResult(
-        leads=tuple(sorted(leads, key=lambda lead: (-lead.severity.rank, lead.hunt, lead.summary))),
-        windows=windows,
-        runs=tuple(runs),
-        bad_rows=tuple(streams.bad_rows),
-        bad_row_count=streams.bad_row_count,
-        inviters=tree,
-        places=places,
-        places_left_out=left_out,
-        apps=streams.apps(),
-        devices=dict(sorted(streams.devices.items())),
-        notes=tuple(_notes(streams, scene, windows, missing)),
-    )
+class Lookout:
+    """Hunts whose logs were read: shown each guest once, for who invited whom and late redemptions, then asked."""
+
+    def __init__(
+        self,
+        streams: Streams,
+        scene: Scene,
+        windows: tuple[Window, ...],
+        missing: Mapping[str, str],
+        snapshot: Snapshot | None,
+    ) -> None:
+        self._streams, self._scene, self._windows, self._missing = streams, scene, windows, missing
+        inviters = Inviters(scene.people.guests)
+        inviters.take(streams.guest_records, is_invitation)
+        self._late = LateRedemptions(scene)
+        self._snapshot = snapshot if snapshot is not None and listed(snapshot, "guests") is not None else None
+        self._roles = roles_held(self._snapshot) if self._snapshot else None
+        self._teams = team_ids(self._snapshot) if self._snapshot else None
+        self._tree = TreeBuilder(inviters, self._roles, self._teams)
+        self._tree.scout(listed(self._snapshot, "guest_sponsors") or ())
+        self._failed = ""
+
+    def see(self, guest: Guest) -> None:
+        """Take one guest of the guest list. A bug in here costs the tree and is said, never the findings."""
+        try:
+            self._tree.add(guest)
+            if self._late.concerns(guest):
+                self._late.add(guest, reach_of(guest, self._roles, self._teams))
+        except Exception as bug:  # the walk through the guests goes on for the controls
+            if not self._failed:
+                log.exception("drawing who invited whom failed")
+            self._failed = f"posture failed while drawing who invited whom: {type(bug).__name__}"
+
+    def see_all(self) -> None:
+        """Take every guest of the list; where there is none, the people the log says were invited."""
+        for guest in guests(self._snapshot, _LISTS) if self._snapshot else _invited(self._streams):
+            self.see(guest)
+
+    def result(self) -> HuntResult:
+        """Run every hunt and return what was found."""
+        streams, scene = self._streams, self._scene
+        had = {"audits": scene.audits is not None, "sign-ins": scene.sign_ins is not None}
+        leads: list[Lead] = []
+        runs: list[HuntRun] = []
+        for one in hunts():
+            lacking = [self._missing[name] for name in one.logs if not had[name]]
+            if lacking:
+                found: list[Lead] = []
+                run = HuntRun(one.code, one.title, 0, " ".join(lacking))
+            else:
+                found, run = _one(one, streams, scene)
+            if one.code == _LATE and self._failed:
+                run = replace(run, not_run=self._failed, failed=True)
+            elif one.code == _LATE:
+                found += self._late.leads()
+            leads += _dressed(found, one, scene)
+            runs.append(replace(run, leads=len(found)))
+        places, left_out = sign_in_places(streams.guest_sign_ins)
+        return HuntResult(
+            leads=tuple(sorted(leads, key=lambda lead: (-lead.severity.rank, lead.hunt, lead.summary))),
+            windows=self._windows,
+            runs=tuple(runs),
+            bad_rows=tuple(streams.bad_rows),
+            bad_row_count=streams.bad_row_count,
+            inviters=None if self._failed else self._tree.tree(),
+            places=places,
+            places_left_out=left_out,
+            apps=streams.apps(),
+            devices=dict(sorted(streams.devices.items())),
+            notes=tuple(_notes(streams, scene, self._windows, self._missing)),
+        )
 
 
 def _one(one: Hunt, streams: Streams, scene: Scene) -> tuple[list[Lead], HuntRun]:
@@ -157,7 +205,7 @@ def _one(one: Hunt, streams: Streams, scene: Scene) -> tuple[list[Lead], HuntRun
             if isinstance(found, Limit):
                 limits.append(found.sentence)
             else:
-                leads.append(_dressed(found, one, scene))
+                leads.append(found)
     except PostureError:
         raise
     except Exception as bug:  # a bug in one hunt must not cost the others, nor the findings
@@ -167,39 +215,25 @@ def _one(one: Hunt, streams: Streams, scene: Scene) -> tuple[list[Lead], HuntRun
     return leads, HuntRun(one.code, one.title, len(leads), limits=tuple(limits))
 
 
-def _dressed(lead: Lead, one: Hunt, scene: Scene) -> Lead:
-    """Give a lead its hunt's own words and its query."""
+def _dressed(leads: list[Lead], one: Hunt, scene: Scene) -> list[Lead]:
+    """Give the leads of one hunt its own words and its query."""
+    if not leads:
+        return []
     from posture.hunts.kql.queries import query
 
-    return replace(
-        lead,
-        hunt=one.code,
-        why=one.why,
-        harmless_if=one.harmless_if,
-        next_question=one.next_question,
-        attack=one.attack,
-        kql=query(one.query, scene.people, scene.thresholds),
-    )
-
-
-def _tree(streams: Streams, scene: Scene, snapshot: Snapshot | None) -> tuple[InvitationTree, list[Lead]]:
-    """Draw who invited whom, and judge the guest list's own dates, in one pass over the guests."""
-    inviters = Inviters(scene.people.guests)
-    inviters.take(streams.guest_records, is_invitation)
-    if snapshot is None or listed(snapshot, "guests") is None:
-        builder = TreeBuilder(inviters)
-        for guest in _invited(streams):
-            builder.add(guest)
-        return builder.tree(), []
-    late = LateRedemptions(scene)
-    roles, teams = roles_held(snapshot), team_ids(snapshot)
-    builder = TreeBuilder(inviters, roles, teams)
-    builder.scout(listed(snapshot, "guest_sponsors") or ())
-    for guest in guests(snapshot):
-        builder.add(guest)
-        if late.concerns(guest):
-            late.add(guest, reach_of(guest, roles, teams))
-    return builder.tree(), list(late.leads())
+    kql = query(one.query, scene.people, scene.thresholds)
+    return [
+        replace(
+            lead,
+            hunt=one.code,
+            why=one.why,
+            harmless_if=one.harmless_if,
+            next_question=one.next_question,
+            attack=one.attack,
+            kql=kql,
+        )
+        for lead in leads
+    ]
 
 
 def _invited(streams: Streams) -> Iterator[Guest]:
@@ -239,4 +273,4 @@ def _notes(streams: Streams, scene: Scene, windows: tuple[Window, ...], missing:
             yield f"{window.log}: {window.days:.1f} of {lookback} days are covered; what was before is not in this log."
 
 
-__all__ = ["HuntResult", "TenantContext", "hunt_files", "hunt_snapshot"]
+__all__ = ["HuntResult", "Lookout", "TenantContext", "hunt_files", "hunt_snapshot", "lookout"]

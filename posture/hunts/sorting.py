@@ -21,6 +21,7 @@ from posture.snapshot.folder import private_file
 
 HOLD = 20_000
 """Events held in memory before a sorted run goes to disk; about 1 kB each."""
+_BLOCK = 1 << 18
 _SAME = 2_000_000
 """Microseconds within which two rows of one id are one record: some exports cut times to the second."""
 
@@ -90,7 +91,7 @@ class Sorted(Generic[E]):
             run.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> Iterator[Entry]:
-        with path.open("rb") as source:
+        with path.open("rb", buffering=_BLOCK) as source:
             while head := source.read(4):
                 yield self._decode(_exactly(source, int.from_bytes(head, "big")))
 

@@ -15,6 +15,7 @@ from posture.hunts.shapes import GRAPH_AUDIT, GRAPH_SIGN_IN, Shape
 from posture.hunts.streams import Streams
 from posture.settings import Settings
 from posture.snapshot.derive import licences
+from posture.snapshot.folder import FileRows
 from posture.snapshot.types import Snapshot
 from posture.snapshot.values import moment
 
@@ -56,7 +57,10 @@ def people_of(snapshot: Snapshot, settings: Settings) -> People:
 
 def _ids(snapshot: Snapshot, name: str) -> IdSet | None:
     rows = listed(snapshot, name)
-    return None if rows is None else IdSet(str(row.get("id", "")) for row in rows)
+    if rows is None:
+        return None
+    value = snapshot.facts[name].value
+    return IdSet(value.ids() if isinstance(value, FileRows) else (str(row.get("id", "")) for row in rows))
 
 
 def _retention(snapshot: Snapshot) -> int | None:

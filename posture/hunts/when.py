@@ -9,6 +9,7 @@ from posture.snapshot.values import moment
 _US = re.compile(
     r"(\d{1,2})/(\d{1,2})/(\d{4}),? (\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:\s?([AP])M)?", re.IGNORECASE
 )
+_ISO = len("2026-01-01T00:00:00")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -23,10 +24,16 @@ def log_time(value: Any) -> datetime | None:
     """
     if not isinstance(value, str):
         return None
+    if len(value) > _ISO and value[10] == "T" and value[-1] == "Z":
+        try:
+            found = datetime.fromisoformat(value)  # Graph's own spelling, most rows: no detour
+        except ValueError:
+            return None
+        return found if found.year > 1 else None
     text = value.strip()
-    found = moment(text)
-    if found is not None or "/" not in text:
-        return found
+    known = moment(text)
+    if known is not None or "/" not in text:
+        return known
     match = _US.fullmatch(text)
     if match is None:
         return None

@@ -13,6 +13,8 @@ def string(value: str) -> str:
 
     Source: https://learn.microsoft.com/kusto/query/scalar-data-types/string
     """
+    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
+        return f'"{value}"'
     return '"' + "".join(c if _PLAIN.fullmatch(c) else _escaped(c) for c in value) + '"'
 
 
