@@ -113,5 +113,5 @@ def rule(item: Packed) -> str:
 
 
 def _value(value: str) -> str:
-    """Return a value to compare with; digits stay text."""
-    return f"'{value}'" if value.isdigit() else scalar(value)
+    """Return a value to compare with; result codes are numbers in Sigma's world."""
+    return value if value.isdigit() else scalar(value)
