@@ -6,7 +6,7 @@ Pure: the result depends on the snapshot and the settings alone.
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +41,7 @@ from posture.snapshot.guests import SIDE_LISTS, Guest, guests
 from posture.snapshot.types import Fact, Gap, GapReason, Rows, Snapshot
 
 if TYPE_CHECKING:
-    from posture.hunts.results import HuntResult
+    from posture.hunts.run import Lookout
 
 log = logging.getLogger("posture.assess")
 
@@ -69,13 +69,14 @@ def evaluate(
     snapshot = _usable(snapshot)
     acceptances = Acceptances(settings.accepted, snapshot.taken_at)
     files = _AffectedFiles(affected)
-    try:
-        counted = _count(snapshot, settings, chosen, acceptances, files)
-        findings = tuple(_judge(c, snapshot, settings, counted, acceptances, files) for c in chosen)
-    finally:
-        files.close()
-    files.keep({f.control.code for f in findings if f.affected.file})
-    hunted = _hunted(snapshot, settings) if hunts else None
+    with _lookout(snapshot, settings) if hunts else nullcontext() as out:
+        try:
+            counted = _count(snapshot, settings, chosen, acceptances, files, out)
+            findings = tuple(_judge(c, snapshot, settings, counted, acceptances, files) for c in chosen)
+        finally:
+            files.close()
+        files.keep({f.control.code for f in findings if f.affected.file})
+        hunted = out.result() if out else None
     return Assessment(
         tenant=snapshot.tenant,
         taken_at=snapshot.taken_at,
@@ -90,13 +91,13 @@ def evaluate(
     )
 
 
-def _hunted(snapshot: Snapshot, settings: Settings) -> "HuntResult | None":
-    """Hunt in the logs that were read; they never touch findings or score."""
+def _lookout(snapshot: Snapshot, settings: Settings) -> "AbstractContextManager[Lookout | None]":
+    """Hunt in the logs that were read, None where none was; hunts never touch findings or score."""
     if not {"directory_audits", "sign_ins", "sign_ins_non_interactive"} & snapshot.facts.keys():
-        return None
-    from posture.hunts.run import hunt_snapshot  # only where there is a log: the hunts cost some start-up
+        return nullcontext()
+    from posture.hunts.run import lookout  # only where there is a log: the hunts cost some start-up
 
-    return hunt_snapshot(snapshot, settings)
+    return lookout(snapshot, settings)
 
 
 class _AffectedFiles:
@@ -181,8 +182,9 @@ def _count(
     controls: tuple[Control, ...],
     acceptances: Acceptances,
     files: _AffectedFiles,
+    out: "Lookout | None" = None,
 ) -> _Counted:
-    """Feed every guest once to every tally that is asked for and whose facts are all there."""
+    """Feed every guest once to every tally that is asked for and whose facts are all there, and to the hunts."""
     ready: dict[str, Tally] = {}
     missing: dict[str, Gap] = {}
     asked = {name for c in controls for name in (*c.needs, *c.optional)}
@@ -212,11 +214,15 @@ def _count(
         made.affected.accepts = acceptances.matcher(cls.control, values)
         ready[name] = made
     if "guests" not in snapshot.facts:
+        if out:
+            out.see_all()
         return _Counted(ready, missing, GuestNumbers(None, None, _external_members(snapshot)))
     numbers = _Numbers(snapshot.taken_at)
     adds = {name: made.add for name, made in ready.items()}
     for guest in guests(snapshot):
         numbers.add(guest)
+        if out:
+            out.see(guest)
         broken: dict[str, Gap] = {}
         for name, add in adds.items():
             try:

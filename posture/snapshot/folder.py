@@ -32,8 +32,8 @@ PLAIN_LIMIT = 256 * 1024
 GZIP_LEVEL = 4
 BLOCK = 64 * 1024
 """Bytes of rows handed to the compressor at once: a call per row costs more than the row."""
-LINE_LIMIT = 4 * 1024 * 1024
-"""The longest row a reader accepts, in bytes; Graph's largest are a few kB."""
+LINE_LIMIT = 16 * 1024 * 1024
+"""The longest row that is written or read, in bytes. Graph's own are a few kB; a group with all its members is more."""
 SINGLE_LIMIT = 64 * 1024 * 1024
 """The largest single answer a reader accepts, in bytes."""
 _BLOCK = 128 * 1024
