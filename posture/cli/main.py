@@ -47,9 +47,9 @@ def root(
 
 def _commands() -> None:
     """Register the command groups; each module imports only typer and plain settings."""
-    from posture.cli import audit, controls, doctor, emulate, hunt, report
+    from posture.cli import audit, controls, doctor, emulate, hunt, plan, report
 
-    for module in (audit, report, doctor, controls, hunt, emulate):
+    for module in (audit, report, plan, doctor, controls, hunt, emulate):
         module.register(app)
 
 

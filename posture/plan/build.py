@@ -1,6 +1,7 @@
 """From an assessment and its evidence to a plan, and to the sentences that reports show."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from posture.assess.score import score
@@ -74,4 +75,15 @@ def _steps(ev: Evidence, finding: Finding) -> tuple[Step, ...]:
         steps += remedy.make(ev, finding)
     except UnknownValueError as odd:
         steps = [unknown(finding, odd)]
-    return tuple(steps)
+    return _with_something_to_do(steps)
+
+
+def _with_something_to_do(steps: list[Step]) -> tuple[Step, ...]:
+    """Leave out lists that came out empty; what they would have led to is said of the last step that is left."""
+    kept = [s for s in steps if not (s.listed and not len(s.requests))]
+    if not kept:
+        nothing = "what this finding names follows from other findings: close those, then audit again"
+        return (replace(steps[-1], requests=(), listed=False, blocked=nothing),) if steps else ()
+    if kept[-1] is not steps[-1] and not kept[-1].leaves:
+        kept[-1] = replace(kept[-1], leaves=steps[-1].leaves)
+    return tuple(kept)

@@ -65,6 +65,9 @@ def linked(remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
     last = {r.finding.control.code: r.steps[-1].id for r in found if r.steps}
     changing = {r.finding.control.code: _changing(r.steps) for r in found if r.steps}
     more: dict[str, list[After]] = {}
+    for step in steps.values():
+        if step.same_as in steps:
+            more.setdefault(step.id, []).append(After(step.same_as, "it holds the same requests"))
     for before, after, reason in BEFORE:
         first = before if before in steps else last.get(before)
         if first is not None and after in changing:

@@ -209,7 +209,7 @@ def created(
 
     `narrow` is a property by which Graph filters the list, so that one page is enough.
     """
-    query = f"?$filter={narrow}%20eq%20'{quote(where[narrow], safe='')}'" if narrow else ""
+    query = f"?$filter={narrow}%20eq%20%27{quote(where[narrow], safe='')}%27" if narrow else ""
     find = Find(f"{url}{query}", where, key)
     return Request("POST", url, body, words, undo=(Request("DELETE", f"{url}/{{found}}", find=find),))
 

@@ -138,7 +138,7 @@ def _prepared(control: Control, emergency: bool, room: bool) -> Iterator[Step]:
             control,
             1,
             "Name the emergency accounts that every policy leaves out",
-            'posture.toml: [parameters] break_glass_ids = ["…"], ids of accounts or of a group that holds nobody else',
+            "posture.toml: [parameters] break_glass_ids = [...], ids of accounts or of a group that holds nobody else",
             licence="",
             risk=Risk.LOW,
         )

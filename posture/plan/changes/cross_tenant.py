@@ -233,7 +233,7 @@ def tidy_partners(ev: Evidence, finding: Finding) -> Iterator[Step]:
             control,
             number,
             "Write down which partner tenants are approved",
-            'posture.toml: [parameters] approved_partner_tenant_ids = ["…"]',
+            "posture.toml: [parameters] approved_partner_tenant_ids = [...]",
             licence="",
             leaves="pass",
         )
@@ -310,7 +310,7 @@ def stop_automation(ev: Evidence, finding: Finding) -> Iterator[Step]:
             control,
             number,
             "Write down which tenants are your own",
-            'posture.toml: [parameters] own_tenant_ids = ["…"]',
+            "posture.toml: [parameters] own_tenant_ids = [...]",
             licence="",
         )
         after = (After(f"{code}.1", "your own tenants may keep both"),)

@@ -85,7 +85,6 @@ def limit_inviters(ev: Evidence, finding: Finding) -> Iterator[Step]:
             title,
             [_inviter(ev, who, name, count) for who, name, count in losing],
             part=None,
-            listed=True,
             permission="RoleManagement.ReadWrite.Directory",
             role="Privileged Role Administrator",
             powershell=(

@@ -221,6 +221,7 @@ def end_packages(ev: Evidence, finding: Finding) -> Iterator[Step]:
             title="Block and delete guests after their last access package",
             number=number,
             notes=(),
+            choice="From then on a guest goes with the last package; tell those who own the packages.",
         )
     wanted = ev.affected_ids(control.code)
     policies = [p for p in ev.rows("assignment_policies") if str(p.get("id", "")).casefold() in wanted]
@@ -228,7 +229,7 @@ def end_packages(ev: Evidence, finding: Finding) -> Iterator[Step]:
         yield step(
             control,
             number + 1,
-            f"Let {len(policies)} package policies for outsiders ask for approval and end",
+            f"Let package policies for outsiders ({len(policies)}) ask for approval and end",
             [_policy(ev, p) for p in policies],
             part=None,
             listed=True,
@@ -358,10 +359,10 @@ def correct_user_types(ev: Evidence, finding: Finding) -> Iterator[Step]:
         yield by_hand(
             control,
             2,
-            f"Decide on {inside:,} guests with credentials of this tenant",
+            f"Decide on guests ({inside:,}) with credentials of this tenant",
             "Users > the user > B2B collaboration > Invite internal user; or make the account a member; or keep it by "
             "id in allowed_internal_guest_ids",
-            after=(After(f"{control.code}.1", "so that the guests left are those of this tenant"),),
+            after=(After(f"{control.code}.1", "the guests left are then those with credentials of this tenant"),),
             leaves="pass",
         )
 

@@ -114,7 +114,6 @@ def lock_clients(ev: Evidence, finding: Finding) -> Iterator[Step]:
             title,
             assign,
             part=None,
-            listed=True,
             permission="AppRoleAssignment.ReadWrite.All",
             role="Cloud Application Administrator",
             where=where,

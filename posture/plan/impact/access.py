@@ -37,10 +37,8 @@ def restricting(t: Telling) -> Iterator[str]:
         f"Guests are in {count(len(inside), 'team')}{t.groups(inside) if inside else ''}, and in {others:,} other "
         "groups."
     )
-    yield (
-        "Teams, Outlook, SharePoint and Planner go on working at the restricted level; Forms, Project Online, Yammer "
-        + ("and Planner within SharePoint do not.")
-    )
+    yield "Teams, Outlook, SharePoint and Planner go on working at the restricted level."
+    yield "Forms, Project Online, Yammer and Planner within SharePoint do not."
     if not t.ev.gap("role_assignments"):
         yield "Guests with a directory role keep what the role lets them read."
 
@@ -112,6 +110,9 @@ def closing_consent(t: Telling) -> Iterator[str]:
         yield from t.missing("Who consents to applications today", "directory_audits")
         return
     given = t.audits.consents
+    if not given.total:
+        yield f"In {t.audits.window}, nobody consented to an application."
+        return
     yield (
         f"In {t.audits.window}, {count(given.number(), 'person', 'people')} consented {count(given.total, 'time')}"
         f"{t.who(given)}; they would ask an administrator instead."
@@ -235,7 +236,7 @@ def limiting_sharing(t: Telling) -> Iterator[str]:
         f"How many {what} exist is not known: Microsoft Graph does not list them for the tenant. The SharePoint admin "
         + ("center's sharing reports per site, or Purview's data access governance, do.")
     )
-    if not t.ev.gap("guests"):
+    if t.ev.census.enabled:
         yield f"{count(t.ev.census.enabled, 'guest')} could be shared with by name instead."
 
 

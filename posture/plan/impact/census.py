@@ -45,8 +45,9 @@ class Domain:
 class Held:
     """The guests a finding concerns, and what they hold.
 
-    `groups` counts them by group id, `roles` by directory role. `named` are a
-    few of them: name, when last seen, in how many groups, with how many roles.
+    `unclear` have a membership whose kind is not told. `groups` counts them by
+    group id, `roles` by directory role. `named` are a few of them: name, when
+    last seen, in how many groups, with how many roles.
     """
 
     guests: int = 0
@@ -54,6 +55,7 @@ class Held:
     with_roles: int = 0
     owning: int = 0
     assigned: int = 0
+    unclear: int = 0
     groups: Counter[str] = field(default_factory=Counter)
     roles: Counter[str] = field(default_factory=Counter)
     oldest: datetime | None = None
@@ -107,6 +109,7 @@ def take(assessment: Assessment, snapshot: Snapshot) -> Census:
         return census
     watches = _watches(census, assessment, snapshot)
     principals, privileged = _role_holders(snapshot)
+    recorded = "guest_sign_in_activity" in snapshot.facts
     since = snapshot.taken_at - timedelta(days=assessment.settings.thresholds.stale_days)
     for guest in guests(snapshot):
         member_of = _entries(guest, "guest_memberships", "transitiveMemberOf", "memberOf")
@@ -120,7 +123,7 @@ def take(assessment: Assessment, snapshot: Snapshot) -> Census:
                 census.counted.pop(name, None)
                 continue
             if hit is not None:
-                _hold(watch.held, guest, groups, member_of, principals, privileged)
+                _hold(watch.held, guest, groups, member_of, principals, privileged, recorded)
     for watch in watches.values():
         census.counted[watch.made.name] = watch.made
         census.held.setdefault(watch.made.control, watch.held)
@@ -225,12 +228,14 @@ def _hold(
     member_of: list[Mapping[str, Any]],
     principals: frozenset[str],
     privileged: frozenset[str],
+    recorded: bool,
 ) -> None:
     roles = [str(m.get("displayName") or "a role") for m in member_of if kind_of(m) == "directoryRole"]
     role = bool(roles) or guest.id.casefold() in principals or any(g in principals or g in privileged for g in groups)
     owned = _entries(guest, "guest_owned_objects", "ownedObjects")
     held.guests += 1
     held.in_groups += bool(groups)
+    held.unclear += any(not kind_of(m) for m in member_of)
     held.with_roles += role
     held.owning += bool(owned)
     held.assigned += bool(_entries(guest, "guest_app_roles", "appRoleAssignments"))
@@ -243,7 +248,7 @@ def _hold(
         held.oldest = seen if held.oldest is None else min(held.oldest, seen)
         held.newest = seen if held.newest is None else max(held.newest, seen)
     rank = -(1000 * role + 100 * bool(owned) + len(groups))
-    told = [f"last seen {seen.date()}" if seen else "no sign-in on record"]
+    told = [f"last seen {seen.date()}" if seen else "no sign-in on record"] if recorded else []
     told += [f"in {len(groups)} group{'' if len(groups) == 1 else 's'}"] if groups else []
     told += [", ".join(roles[:2]) if roles else "with a role"] if role else []
     name = str(guest.row.get("displayName") or guest.row.get("mail") or guest.id)

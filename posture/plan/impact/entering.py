@@ -1,12 +1,11 @@
 """What changes of inviting and of cross-tenant access would break here."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from posture.plan.changes.cross_tenant import guests_by_tenant, listed, partners
 from posture.plan.changes.invitations import entra_list, inviting_principals, proposal, social_providers
-from posture.plan.impact.census import Domain
-from posture.plan.impact.sentences import Telling, count, domain_words, impact
+from posture.plan.impact.sentences import Telling, count, impact
 from posture.snapshot.types import Gap
 
 
@@ -18,6 +17,9 @@ def inviting(t: Telling) -> Iterator[str]:
         return
     inviters = t.audits.inviters
     sent = inviters.total + t.audits.inviting_apps.total
+    if not sent:
+        yield f"In {t.audits.window}, nobody sent an invitation."
+        return
     yield f"In {t.audits.window}, {count(inviters.number(), 'person', 'people')} and " + (
         f"{count(t.audits.inviting_apps.number(), 'application')} sent {count(sent, 'invitation')}."
     )
@@ -33,8 +35,6 @@ def inviting(t: Telling) -> Iterator[str]:
         yield f"{count(guests, 'guest')} invited {invited:,} and would stop too{t.who(inviters, guests=True)}."
     if t.audits.inviting_apps.number():
         yield f"Applications invite by a permission of their own{t.who(t.audits.inviting_apps)}."
-    if not sent:
-        yield "Nobody would notice, as far as this log reaches."
 
 
 @impact("GUEST-INV-002", "GUEST-WRK-003")
@@ -43,29 +43,27 @@ def domain_list(t: Telling) -> Iterator[str]:
     if t.ev.gap("guests"):
         yield from t.missing("Which domains guests come from", "guests")
         return
+    if not t.ev.census.total:
+        yield "The tenant has no guests a list could be made of."
+        return
     held = entra_list(t.ev) if t.code == "GUEST-WRK-003" else ()
     if held:
         yield f"Entra allows {count(len(held), 'domain')} already; the same list is proposed."
     found = proposal(t.ev)
-    guests, active, pending = _sums(found.domains)
     how = "signed in lately" if found.by_use else "accepted"
     if not held:
-        yield (
-            f"A list of {count(len(found.domains), 'domain')} is proposed, whose guests {how}: {guests:,} guests, "
-            f"{active:,} active, {pending:,} pending."
-        )
+        proposed = count(len(found.domains), "domain")
+        yield f"A list of {proposed} is proposed, whose guests {how}: {t.sums(found.domains)}."
         if found.domains:
-            yield f"The largest: {', '.join(domain_words(name, c) for name, c in found.domains[:5])}."
+            yield f"The largest: {', '.join(t.domain(name, c) for name, c in found.domains[:5])}."
     if not found.by_use:
         yield from t.missing("Which of them are in use", "guest_sign_in_activity")
     outside = [(name, c) for name, c, _ in found.outside]
-    guests, active, pending = _sums(outside)
     if outside:
-        yield (
-            f"Outside it would be {count(len(outside), 'domain')} with {guests:,} guests, {active:,} of them active, "
-            f"{pending:,} pending: {'; '.join(f'{domain_words(n, c)}, {why}' for n, c, why in found.outside[:5])}"
-            + (f"; and {len(outside) - 5:,} more." if len(outside) > 5 else ".")
-        )
+        shown = "; ".join(f"{t.domain(name, c)}, {why}" for name, c, why in found.outside[:5])
+        more = f"; and {len(outside) - 5:,} more" if len(outside) > 5 else ""
+        yield f"Outside it would be {count(len(outside), 'domain')} with {t.sums(outside)}: {shown}{more}."
+        pending = sum(c.pending for _, c in outside)
         if t.code == "GUEST-INV-002" and pending:
             yield f"{count(pending, 'pending invitation')} could not be accepted any more; guests who accepted stay."
     if found.cut:
@@ -74,11 +72,6 @@ def domain_list(t: Telling) -> Iterator[str]:
         yield "How many shares reach other domains is not known: Graph does not list them; SharePoint's sharing " + (
             "reports do."
         )
-
-
-def _sums(domains: Iterable[tuple[str, Domain]]) -> tuple[int, int, int]:
-    found = [c for _, c in domains]
-    return sum(c.guests for c in found), sum(c.active for c in found), sum(c.pending for c in found)
 
 
 @impact("GUEST-INV-003")
@@ -111,6 +104,9 @@ def redemption(t: Telling) -> Iterator[str]:
     if t.ev.gap("guests"):
         yield from t.missing("By what guests sign in", "guests")
         return
+    if not t.ev.census.total:
+        yield "The tenant has no guests yet."
+        return
     vouchers = t.ev.census.vouchers
     personal, code, other = vouchers["personal"], vouchers["code"], vouchers["other"]
     yield (
@@ -137,13 +133,13 @@ def closing_inbound(t: Telling) -> Iterator[str]:
     inside = {tenant: n for tenant, n in everyone.items() if tenant in known}
     outside = {tenant: n for tenant, n in everyone.items() if tenant not in known}
     yield f"{count(len(known), 'partner')} named today, with {count(sum(inside.values()), 'guest')} here" + (
-        f": {_tenants(inside, active, names)}." if inside else "."
+        f": {_tenants(t, inside, active, names)}." if inside else "."
     )
     if outside:
-        busy = sum(active[tenant] for tenant in outside)
+        busy = f", {sum(active[tenant] for tenant in outside):,} active" if t.tells_use else ""
         yield (
-            f"Not named are {count(len(outside), 'tenant')} with {count(sum(outside.values()), 'guest')}, {busy:,} "
-            f"active, who would be cut off: {_tenants(outside, active, names)}."
+            f"Not named are {count(len(outside), 'tenant')} with {count(sum(outside.values()), 'guest')}{busy}, who "
+            f"would be cut off: {_tenants(t, outside, active, names)}."
         )
         refused = [tenant for tenant in outside if approved and tenant not in approved and active[tenant]]
         if refused:
@@ -153,12 +149,14 @@ def closing_inbound(t: Telling) -> Iterator[str]:
     yield from _by_sign_in(t)
 
 
-def _tenants(counts: dict[str, int], active: dict[str, int], names: dict[str, str], limit: int = 5) -> str:
+def _tenants(t: Telling, counts: dict[str, int], active: dict[str, int], names: dict[str, str], limit: int = 5) -> str:
     most = sorted(counts.items(), key=lambda c: (-c[1], c[0]))
-    shown = [
-        f"{names.get(tenant, tenant)} ({count(n, 'guest')}, {active[tenant]:,} active)" for tenant, n in most[:limit]
-    ]
+    shown = [f"{names.get(tenant, tenant)} ({_numbers(t, n, active[tenant])})" for tenant, n in most[:limit]]
     return ", ".join(shown) + (f" and {len(most) - limit:,} more" if len(most) > limit else "")
+
+
+def _numbers(t: Telling, guests: int, active: int) -> str:
+    return count(guests, "guest") + (f", {active:,} active" if t.tells_use else "")
 
 
 def _by_sign_in(t: Telling) -> Iterator[str]:
@@ -235,10 +233,8 @@ def tidying_partners(t: Telling) -> Iterator[str]:
     for row in rows:
         tenant = str(row.get("id", "")).casefold()
         signed = "" if seen is None else f", {count(seen[tenant], 'sign-in')}"
-        shown.append(
-            f"{names.get(tenant) or row.get('displayName') or tenant} ({count(everyone[tenant], 'guest')}, "
-            f"{active[tenant]:,} active{signed})"
-        )
+        name = names.get(tenant) or row.get("displayName") or tenant
+        shown.append(f"{name} ({_numbers(t, everyone[tenant], active[tenant])}{signed})")
     if shown:
         more = (
             f" and {finding.affected.count - len(shown[:8]):,} more" if finding.affected.count > len(shown[:8]) else ""

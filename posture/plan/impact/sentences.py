@@ -45,7 +45,8 @@ class Telling:
         """Say what cannot be told for want of a fact, and what unlocks it; nothing where all were read."""
         gap = self.ev.gap(*facts)
         if gap is not None:
-            yield f"{what} is not known: {gap.name.replace('_', ' ')} was not read ({gap.detail}). {gap.unlock}"
+            source = gap.name.replace("_", " ")
+            yield f"{what} is not known: the source {source} was not read ({gap.reason.value}). {gap.unlock}"
 
     def names(self, people: Iterable[tuple[str, int]], total: int) -> str:
         """Return ": Anna (12), Ben (3) and 4 more", or "" where nobody may be named."""
@@ -66,6 +67,23 @@ class Telling:
         return f": {', '.join(shown)}" + (f" and {len(counts) - limit:,} more" if len(counts) > limit else "")
 
     @property
+    def tells_use(self) -> bool:
+        """Whether it is known who signed in lately; where it is not, no number of active guests is shown."""
+        return "guest_sign_in_activity" in self.ev.snapshot.facts
+
+    def domain(self, name: str, counts: Domain) -> str:
+        """Return a domain with its numbers."""
+        return f"{name or 'no domain'} ({self.sums([(name, counts)])})"
+
+    def sums(self, domains: Iterable[tuple[str, Domain]]) -> str:
+        """Return the numbers of some domains together."""
+        found = [c for _, c in domains]
+        told = [count(sum(c.guests for c in found), "guest")]
+        told += [f"{sum(c.active for c in found):,} active"] if self.tells_use else []
+        pending = sum(c.pending for c in found)
+        return ", ".join([*told, *([f"{pending:,} pending"] if pending else [])])
+
+    @property
     def held(self) -> Held | None:
         """The guests the control concerns, with what they hold; None where the walk did not count them."""
         return self.ev.census.held.get(self.code)
@@ -84,12 +102,3 @@ class Telling:
 def count(number: int, one: str, many: str = "") -> str:
     """Return "1 guest" or "2,300 guests"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def domain_words(name: str, counts: Domain) -> str:
-    """Return a domain with its numbers."""
-    return (
-        f"{name or 'no domain'} ({count(counts.guests, 'guest')}, {counts.active:,} active"
-        + (f", {counts.pending:,} pending" if counts.pending else "")
-        + ")"
-    )

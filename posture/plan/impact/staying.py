@@ -42,7 +42,7 @@ def removing(t: Telling) -> Iterator[str]:
     ):
         yield from t.missing(name, fact)
     if t.people and held.named:
-        yield f"Most attached: {'; '.join(f'{name} ({told})' for _, name, told in held.named)}."
+        yield f"Most attached: {'; '.join(f'{name} ({told})' if told else name for _, name, told in held.named)}."
     yield from _more(t)
 
 
@@ -63,7 +63,9 @@ def _holdings(t: Telling, held: Held) -> Iterator[str]:
     none = [words for _, n, _, words in read if not n]
     if some:
         yield f"Of them {'; '.join(some)}."
-    if none and held.guests:
+    if held.unclear:
+        yield f"For {held.unclear:,} of them the list of memberships does not tell of what kind they are."
+    elif none and held.guests:
         yield f"None of them {' or '.join(none)}."
 
 
