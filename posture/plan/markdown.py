@@ -63,7 +63,7 @@ this tenant, and take a step to be decided only when it is named.
 """
 
 
-def _table(def _table(plan: Plan) -> Iterator[str]:
+def _table(plan: Plan) -> Iterator[str]:
     yield "## Order"
     yield ""
     yield "| No. | Step | What | Gain | Risk | Scripts |"
