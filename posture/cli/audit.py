@@ -1,12 +1,15 @@
 """`posture audit`, `collect` and `assess`: the main job, whole and in its two halves."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from posture.cli import options as o
-from posture.cli.console import say, say_all, tell
+from posture.cli.choices import fail_on_of, flag_of, formats_of, lookback_of, out_of, profile_of, sources_of
+from posture.cli.console import say, say_all, say_json, tell, width
 from posture.errors import EvidenceError, GraphError, PostureError, SettingsError
 from posture.settings import Profile, Settings, Severity
 
@@ -17,8 +20,6 @@ if TYPE_CHECKING:
     from posture.history.changes import Changes
     from posture.history.runs import Claim
     from posture.snapshot.types import Snapshot
-
-NEVER = "never"
 
 
 def register(app: typer.Typer) -> None:
@@ -66,10 +67,11 @@ def audit(
     verbose: o.Verbose = False,
 ) -> None:
     """Read the tenant, judge it, write the reports: one run folder."""
-    job = _job(locals())
+    job = _job("audit", locals())
     run = job.run_folder()
-    snapshot = job.read(run)
-    job.finish(run, snapshot)
+    with job.kept(run):
+        place, assessment = job.finish(run, job.read(run))
+    job.say(place, assessment)
 
 
 def collect(
@@ -96,19 +98,25 @@ def collect(
 ) -> None:
     """Read the tenant into an evidence folder and judge nothing."""
     from posture.history.runs import finish
+    from posture.report.dates import plural
+    from posture.report.text import terminal
+    from posture.snapshot.types import GapReason
 
-    job = _job(locals())
+    job = _job("collect", locals())
     run = job.run_folder()
-    snapshot = job.read(run)
-    job.let_go()
-    place = finish(run, job.out, snapshot.tenant, snapshot.taken_at)
-    if json_out:
-        _say_json({"run": str(place), "facts": len(snapshot.facts), "gaps": len(snapshot.gaps)})
+    with job.kept(run):
+        snapshot = job.read(run)
+        job.let_go()
+        place = finish(run, job.out, snapshot.tenant, snapshot.taken_at)
+    missing = [g for g in snapshot.gaps.values() if g.reason not in (GapReason.NOT_ASKED, GapReason.DECLINED)]
+    if job.json_out:
+        gaps = [{"source": g.name, "reason": g.reason.value, "detail": g.detail} for g in snapshot.gaps.values()]
+        say_json({"run": str(place), "facts": len(snapshot.facts), "gaps": gaps})
     else:
-        say(f"Read {len(snapshot.facts)} sources; {len(snapshot.gaps)} could not be read.")
-        say_all(f"  {g.name}: {g.detail}" for g in snapshot.gaps.values())
+        say(f"Read {plural(len(snapshot.facts), 'source')}; {len(missing)} could not be read.")
+        say_all(f"  {g.name}: {terminal(g.detail, max(width() - len(g.name) - 4, 30))}" for g in missing)
         say(str(place))
-    raise typer.Exit(3 if snapshot.gaps else 0)
+    raise typer.Exit(3 if missing else 0)
 
 
 def assess(
@@ -124,40 +132,49 @@ def assess(
     quiet: o.Quiet = False,
 ) -> None:
     """Judge saved evidence again, offline, by the settings it was read with or those given."""
-    import shutil
-
     from posture.cli import config as c
     from posture.history.runs import EVIDENCE, evidence_of, start
     from posture.snapshot.settings_file import load_settings
-    from posture.snapshot.store import load
+    from posture.snapshot.store import copy, load
 
     source = evidence_of(evidence)
-    settings = load_settings(source)
-    loaded = c.load(config)
-    if config is not None or profile is not None:
-        settings = loaded.settings(_profile(loaded, profile), include_accepted=not ignore_exceptions)
-    elif ignore_exceptions:
-        settings = Settings(settings.profile, settings.thresholds, (), settings.attestations, include_accepted=False)
     load(source)
+    loaded = c.load(config)
+    settings = _settings_again(loaded, load_settings(source), profile, ignore_exceptions)
     job = Job(
+        "assess",
         loaded,
         None,
-        _out(loaded, out),
+        out_of(loaded, out),
         settings,
-        _formats(loaded, formats),
-        _fail_on(loaded, fail_on),
-        no_people,
-        json_out,
-        quiet,
+        formats_of(loaded, formats),
+        fail_on_of(loaded, fail_on),
+        flag_of(loaded, "no-people", no_people),
+        flag_of(loaded, "json", json_out),
+        flag_of(loaded, "quiet", quiet),
     )
     run = start(job.out)
-    shutil.copytree(source, run / EVIDENCE, symlinks=True)
-    if config is not None or profile is not None or ignore_exceptions:
-        from posture.snapshot.folder import dump, write_private
-        from posture.snapshot.settings_file import settings_json
+    with job.kept(run):
+        copy(source, run / EVIDENCE, settings)
+        place, assessment = job.finish(run, load(run / EVIDENCE))
+    job.say(place, assessment)
 
-        write_private(run / EVIDENCE / "settings.json", dump(settings_json(settings)))
-    job.finish(run, load(run / EVIDENCE))
+
+def _settings_again(config: "Config", recorded: Settings, profile: str | None, ignore: bool) -> Settings:
+    """Return the settings to judge saved evidence by: the recorded ones, a file that was named, then single options."""
+    from dataclasses import replace
+
+    chosen = config.one_of("profile", profile, Profile)
+    if config.named:
+        name = Profile(str(chosen.value)) if chosen.value else recorded.profile
+        settings = config.settings(name, lookback_days=recorded.thresholds.lookback_days)
+    elif chosen.origin == "default" or chosen.origin == str(config.file):
+        settings = recorded
+    else:
+        settings = replace(recorded, profile=Profile(str(chosen.value)))
+    if flag_of(config, "ignore-exceptions", ignore):
+        return replace(settings, accepted=(), include_accepted=False)
+    return settings
 
 
 class Job:
@@ -165,6 +182,7 @@ class Job:
 
     def __init__(
         self,
+        command: str,
         config: "Config",
         where: "Target | None",
         out: Path,
@@ -180,7 +198,10 @@ class Job:
         resume: bool = False,
         resume_from: Path | None = None,
     ) -> None:
-        self.config, self.where, self.out, self.settings = config, where, out, settings
+        from posture.cli.config import brand_of
+
+        self.command, self.where, self.out, self.settings = command, where, out, settings
+        self.brand = brand_of(config)  # now: a logo that cannot be read is known before any call
         self.formats, self.fail_on, self.no_people = formats, fail_on, no_people
         self.json_out, self.quiet, self.verbose = json_out, quiet, verbose
         self.declined, self.included = declined, included
@@ -194,6 +215,20 @@ class Job:
         run = unfinished(self.out, self.resume_from) if self.resume else start(self.out)
         self._claim = Claim(run)
         return run
+
+    @contextmanager
+    def kept(self, run: Path) -> Iterator[None]:
+        """Say, where something stops the run, that what was read is kept and how to go on."""
+        try:
+            yield
+        except BaseException:
+            from posture.history.runs import can_go_on
+
+            if self.where is not None and can_go_on(run):
+                tell(
+                    f"What was read is kept. Go on with the same options and --resume: posture {self.command} --resume"
+                )
+            raise
 
     def let_go(self) -> None:
         """Let other processes have the run."""
@@ -279,12 +314,11 @@ class Job:
 
         return frozenset(n for n, g in gatherers().items() if not g.optional or n in self.included)
 
-    def finish(self, run: Path, snapshot: "Snapshot") -> None:
-        """Judge, write the reports, move the run to its place, say what was found, exit."""
+    def finish(self, run: Path, snapshot: "Snapshot") -> "tuple[Path, Assessment]":
+        """Judge, write the reports, move the run to its place; return the place and what was found."""
         import shutil
 
         from posture.assess.evaluate import evaluate
-        from posture.cli.config import brand_of
         from posture.history.runs import finish, home_of
         from posture.report import write_reports
         from posture.report.view import Options, RunView
@@ -296,19 +330,18 @@ class Job:
             snapshot,
             run,
             changes=compared(home_of(self.out, snapshot.tenant), assessment, snapshot),
-            brand=brand_of(self.config),
+            brand=self.brand,
             options=Options(people=not self.no_people),
         )
         write_reports(view, run, self.formats)
         self.let_go()
-        place = finish(run, self.out, snapshot.tenant, snapshot.taken_at)
-        self._say(assessment, place)
-        raise typer.Exit(exit_code(assessment, self.fail_on))
+        return finish(run, self.out, snapshot.tenant, snapshot.taken_at), assessment
 
-    def _say(self, assessment: "Assessment", place: Path) -> None:
+    def say(self, place: Path, assessment: "Assessment") -> None:
+        """Say what was found and where, the folder last, and exit."""
         if self.json_out:
             score = assessment.score
-            _say_json(
+            say_json(
                 {
                     "run": str(place),
                     "report": str(place / "report.html"),
@@ -317,12 +350,14 @@ class Job:
                     "gaps": len(assessment.gaps),
                 }
             )
-            return
-        from posture.report.terminal import summary_lines
+        else:
+            from posture.report.terminal import summary
 
-        say_all(summary_lines(assessment, width=80))
-        say(f"Report: {place / 'report.html'}")
-        say(str(place))
+            for line in summary(assessment, width()):
+                say(line.text, line.style)
+            say(f"Report: {place / 'report.html'}")
+            say(str(place))
+        raise typer.Exit(exit_code(assessment, self.fail_on))
 
 
 def compared(home: Path, assessment: "Assessment", snapshot: "Snapshot") -> "Changes | None":
@@ -365,14 +400,7 @@ def exit_code(assessment: "Assessment", fail_on: Severity | None) -> int:
     return 3 if any(f.outcome in unseen for f in assessment.findings) else 0
 
 
-def _say_json(value: Any) -> None:
-    from posture.cli.console import say_bytes
-    from posture.snapshot.folder import dump
-
-    say_bytes(dump(value))
-
-
-def _job(given: dict[str, Any]) -> Job:
+def _job(command: str, given: dict[str, Any]) -> Job:
     """Check everything that can be checked before any call, and return the job."""
     from posture.cli import config as c
     from posture.cli.target import target
@@ -382,74 +410,25 @@ def _job(given: dict[str, Any]) -> Job:
     loaded = c.load(given["config"], tenant=given["tenant"] or "")
     names = ("sample", "graph_url", "auth", "cloud", "tenant", "client_id", "certificate", "token_cache", "ca_bundle")
     where = target(loaded, **{n: given[n] for n in names})
-    days = loaded.value("lookback-days", given["lookback_days"]).value
     settings = loaded.settings(
-        _profile(loaded, given["profile"]),
-        lookback_days=int(days) if days else None,
-        include_accepted=not given.get("ignore_exceptions", False),
+        profile_of(loaded, given["profile"]),
+        lookback_days=lookback_of(loaded, given["lookback_days"]),
+        include_accepted=not flag_of(loaded, "ignore-exceptions", given.get("ignore_exceptions", False)),
     )
     return Job(
+        command,
         loaded,
         where,
-        _out(loaded, given["out"]),
+        out_of(loaded, given["out"]),
         settings,
-        _formats(loaded, given.get("formats")),
-        _fail_on(loaded, given.get("fail_on")),
-        given.get("no_people", False),
-        given["json_out"],
-        given["quiet"],
-        given["verbose"],
-        _sources(loaded, "decline", given["decline"]),
-        _sources(loaded, "include", given["include"]),
+        formats_of(loaded, given.get("formats")),
+        fail_on_of(loaded, given.get("fail_on")),
+        flag_of(loaded, "no-people", given.get("no_people", False)),
+        flag_of(loaded, "json", given["json_out"]),
+        flag_of(loaded, "quiet", given["quiet"]),
+        flag_of(loaded, "verbose", given["verbose"]),
+        sources_of(loaded, "decline", given["decline"]),
+        sources_of(loaded, "include", given["include"]),
         given["resume"],
         given["resume_from"],
     )
-
-
-def _profile(config: "Config", option: str | None) -> Profile:
-    value = str(config.value("profile", option, Profile.POSTURE.value).value)
-    try:
-        return Profile(value)
-    except ValueError:
-        raise SettingsError(f"profile is {value!r}; one of {', '.join(Profile)}") from None
-
-
-def _fail_on(config: "Config", option: str | None) -> Severity | None:
-    value = str(config.value("fail-on", option, Severity.HIGH.value).value)
-    if value == NEVER:
-        return None
-    try:
-        return Severity(value)
-    except ValueError:
-        raise SettingsError(f"fail-on is {value!r}; one of {', '.join(Severity)} or {NEVER}") from None
-
-
-def _out(config: "Config", option: Path | None) -> Path:
-    return Path(str(config.value("out", option, "reports").value))
-
-
-def _list(value: Any) -> list[str]:
-    return [v for v in str(value).split(",") if v] if isinstance(value, str) else [str(v) for v in value or ()]
-
-
-def _formats(config: "Config", option: list[str] | None) -> tuple[str, ...]:
-    from posture.report import DEFAULT_FORMATS, formats
-
-    wanted = _list(config.value("formats", option, []).value)
-    return tuple(f.name for f in formats((*DEFAULT_FORMATS, *wanted)))
-
-
-def _sources(config: "Config", name: str, option: list[str] | None) -> frozenset[str]:
-    from posture.collect.registry import gatherers
-
-    wanted = _list(config.value(name, option, []).value)
-    known = gatherers()
-    if name == "include" and "all" in wanted:
-        return frozenset(n for n, g in known.items() if g.optional)
-    for source in wanted:
-        if source not in known:
-            import difflib
-
-            near = difflib.get_close_matches(source, known, 1, 0.5)
-            raise SettingsError(f"--{name}: {source!r} is no source" + (f"; did you mean {near[0]}?" if near else ""))
-    return frozenset(wanted)

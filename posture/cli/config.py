@@ -8,8 +8,8 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,9 +33,11 @@ _PLAIN_KEYS: Mapping[str, type | tuple[type, ...]] = {
     "fail-on": str,
     "out": str,
     "lookback-days": int,
-    "formats": list,
+    "format": list,
     "decline": list,
+    "include": list,
     "token-cache": bool,
+    "no-people": bool,
 }
 _TABLES = {"parameters", "accepted", "attested", "brand", "tenants"}
 _NEVER_IN_FILE = {"graph-url", "ca-bundle", "browser", "program", "sample", "secret", "token", "password"}
@@ -45,6 +47,14 @@ _ATTESTED_KEYS = {"control", "value", "who", "when", "until", "evidence"}
 _BRAND_KEYS = {"name", "logo", "accent", "cover", "confidentiality", "language"}
 _KINDS = {"accepted", "false-positive", "compensated", "planned"}
 _LONGEST_DAYS = 400
+_FROM_ENVIRONMENT = "environment "
+_ON, _OFF = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+SETTINGS = (
+    *_PLAIN_KEYS,
+    *("sample", "graph-url", "ca-bundle", "config", "ignore-exceptions", "json", "quiet", "verbose"),
+)
+"""What options and the environment may say; `posture.toml` knows those of `_PLAIN_KEYS`."""
+_SECRETS = ("POSTURE_TOKEN", "POSTURE_CLIENT_SECRET", "POSTURE_CERTIFICATE_PASSWORD")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -54,6 +64,14 @@ class Value:
 
     value: Any
     origin: str
+
+    def named(self, name: str) -> str:
+        """Return the setting as the person wrote it, for a message about it."""
+        if self.origin == "option":
+            return f"--{name}"
+        if self.origin.startswith(_FROM_ENVIRONMENT):
+            return self.origin.removeprefix(_FROM_ENVIRONMENT)
+        return name if self.origin == "default" else f"{self.origin}: {name}"
 
 
 @dataclass(frozen=True)
@@ -67,18 +85,57 @@ class Config:
     attestations: tuple[Attestation, ...] = ()
     brand: Mapping[str, str] = field(default_factory=dict)
     tenants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    named: bool = False
+    """Whether somebody named the file, rather than it lying in the current folder."""
 
     def value(self, name: str, option: Any = None, default: Any = None) -> Value:
         """Return one setting by its option name, e.g. "client-id"."""
         if option is not None and option != []:
             return Value(option, "option")
-        variable = "POSTURE_" + name.upper().replace("-", "_")
-        given = os.environ.get(variable)
+        given = os.environ.get(variable_of(name))
         if given:
-            return Value(given, f"environment {variable}")
+            return Value(given, _FROM_ENVIRONMENT + variable_of(name))
         if name in self.plain and name not in _NEVER_IN_FILE:
             return Value(self.plain[name], str(self.file))
         return Value(default, "default")
+
+    def flag(self, name: str, option: bool | None = None) -> Value:
+        """Return a setting that is on or off; off where nobody says."""
+        found = self.value(name, option, False)
+        if isinstance(found.value, bool):
+            return found
+        word = str(found.value).strip().casefold()
+        if word not in _ON | _OFF:
+            raise SettingsError(f"{found.named(name)} is {found.value!r}; it must be true or false")
+        return Value(word in _ON, found.origin)
+
+    def number(self, name: str, option: int | None, low: int, high: int) -> Value:
+        """Return a whole number between bounds; None where nobody says."""
+        found = self.value(name, option)
+        if found.value is None:
+            return found
+        try:
+            number = int(str(found.value))
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise SettingsError(
+                f"{found.named(name)} is {found.value!r}; it must be a whole number from {low} to {high}"
+            )
+        return Value(number, found.origin)
+
+    def one_of(self, name: str, option: str | None, known: Iterable[str], default: str | None = None) -> Value:
+        """Return a word out of those known; the default, which may be None, where nobody says."""
+        found = self.value(name, option, default)
+        if found.value is not None and found.value not in (words := tuple(known)):
+            raise SettingsError(f"{found.named(name)} is {found.value!r}; one of {', '.join(words)}")
+        return found
+
+    def several(self, name: str, option: list[str] | None = None) -> Value:
+        """Return a list of words; in the environment they stand between commas."""
+        found = self.value(name, option, [])
+        given = found.value.split(",") if isinstance(found.value, str) else found.value
+        return Value(tuple(w for w in (str(v).strip() for v in given) if w), found.origin)
 
     def settings(
         self, profile: Profile, *, lookback_days: int | None = None, include_accepted: bool = True
@@ -101,14 +158,28 @@ class Config:
         return f"{self.file or FILE}, [{key}]"
 
 
+def variable_of(name: str) -> str:
+    """Return the environment variable of an option."""
+    return "POSTURE_" + name.upper().replace("-", "_")
+
+
+def unknown_variables() -> dict[str, str]:
+    """Return variables of ours that mean nothing, each with the one that may have been meant or ""."""
+    known = [*map(variable_of, SETTINGS), *_SECRETS]
+    strange = sorted(n for n in os.environ if n.startswith("POSTURE_") and n not in known)
+    return {n: next(iter(difflib.get_close_matches(n, known, 1, 0.6)), "") for n in strange}
+
+
 def load(path: Path | None = None, *, tenant: str = "") -> Config:
     """Read `posture.toml`: the one named, else the one in the current folder if there is one.
 
-    `tenant` names a `[tenants.NAME]` table whose values go before the file's own.
-    Raises SettingsError naming file, place and remedy.
+    `tenant` names a `[tenants.NAME]` table whose values go before the file's
+    own; without it POSTURE_TENANT does, then the file's `tenant`. Raises
+    SettingsError naming file, place and remedy.
     """
-    file = path or Path(FILE)
-    if path is None and not file.is_file():
+    named = path or os.environ.get(variable_of("config"))
+    file = Path(named or FILE)
+    if not named and not os.path.lexists(file):
         return Config()
     try:
         if file.stat().st_size > _FILE_LIMIT:
@@ -117,9 +188,13 @@ def load(path: Path | None = None, *, tenant: str = "") -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}") from None
-    return _Reader(file, text).config(data, tenant)
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} cannot be read: it is not UTF-8 text") from None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror or error}") from None
+    own = tenant or os.environ.get(variable_of("tenant")) or data.get("tenant")
+    found = _Reader(file, text).config(data, own if isinstance(own, str) else "")
+    return replace(found, named=bool(named))
 
 
 class _Reader:

@@ -1,15 +1,19 @@
 """`posture doctor` and `posture setup`: what can be read, what that unlocks, what to grant."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from posture.cli import options as o
-from posture.cli.console import say, say_all, tell
+from posture.cli.choices import flag_of, lookback_of, profile_of, sources_of
+from posture.cli.config import SETTINGS, Value
+from posture.cli.console import say, say_all, say_json, tell, width
 from posture.errors import SettingsError
 
 if TYPE_CHECKING:
+    from posture.cli.config import Config
     from posture.cli.target import Session, Target
     from posture.collect.check import Check
 
@@ -31,16 +35,19 @@ def doctor(
     token_cache: o.TokenCache = None,
     ca_bundle: o.CaBundle = None,
     config: o.ConfigFile = None,
+    decline: o.Decline = None,
     include: o.Include = None,
     lookback_days: o.Lookback = None,
     json_out: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Before an audit: who am I, what is readable, which controls that leaves out, what it will take."""
+    """Before an audit: who am I, what is readable, what that leaves out, what it takes.
+
+    Asks each source one small question and writes nothing.
+    """
     import asyncio
 
     from posture.cli import config as c
-    from posture.cli.audit import _say_json, _sources
     from posture.cli.target import target
 
     loaded = c.load(config, tenant=tenant or "")
@@ -56,18 +63,45 @@ def doctor(
         token_cache=token_cache,
         ca_bundle=ca_bundle,
     )
-    wanted = _sources(loaded, "include", include)
-    if not quiet:
+    given = {"decline": decline, "include": include, "lookback-days": lookback_days, "config": config}
+    settings = _settings(loaded, where, given)
+    wanted, left_out = sources_of(loaded, "include", include), sources_of(loaded, "decline", decline)
+    days = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days)).thresholds
+    if not flag_of(loaded, "quiet", quiet):
         tell(f"Asking {where.label} one question per source …")
-    found = asyncio.run(_ask(where, wanted, lookback_days or 30))
-    if json_out:
-        _say_json(found)
+    found = asyncio.run(_ask(where, wanted, left_out, days.lookback_days))
+    found["settings"] = settings
+    found["unknown_variables"] = c.unknown_variables()
+    if flag_of(loaded, "json", json_out):
+        say_json(found)
     else:
-        say_all(_lines(found))
+        from posture.cli.doctor_lines import lines
+
+        say_all(lines(found, width()))
     raise typer.Exit(3 if any(not s["readable"] for s in found["sources"]) else 0)
 
 
-async def _ask(where: "Target", include: frozenset[str], days: int) -> dict[str, Any]:
+def _settings(config: "Config", where: "Target", given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every setting that an audit would use, and where it comes from."""
+    known = {name: config.value(name, given.get(name)) for name in SETTINGS}
+    if config.file is not None and known["config"].value is None:
+        known["config"] = Value(config.file, "found in this folder")
+    known |= where.values
+    defaults = {"out": "reports", "profile": "posture", "fail-on": "high"}
+    shown: dict[str, Any] = {}
+    for name, value in sorted(known.items()):
+        held = defaults.get(name) if value.origin == "default" and value.value is None else value.value
+        if held not in (None, False, (), []):
+            shown[name] = {"value": _shown(held), "from": value.origin}
+    for name, value in sorted(config.parameters.items()):
+        shown[f"parameters.{name}"] = {"value": _shown(value), "from": str(config.file)}
+    for name, rows in (("accepted", config.accepted), ("attested", config.attestations)):
+        if rows:
+            shown[name] = {"value": f"{len(rows)} in force or ended", "from": str(config.file)}
+    return shown
+
+
+async def _ask(where: "Target", include: frozenset[str], declined: frozenset[str], days: int) -> dict[str, Any]:
     import tempfile
 
     from posture.cli.target import opened
@@ -84,27 +118,31 @@ async def _ask(where: "Target", include: frozenset[str], days: int) -> dict[str,
                 include=include,
                 arm=session.arm,
             )
-        return _found(where, session, checks)
+        return _found(where, session, checks, declined)
 
 
-def _found(where: "Target", session: "Session", checks: "list[Check]") -> dict[str, Any]:
+def _found(where: "Target", session: "Session", checks: "list[Check]", declined: frozenset[str]) -> dict[str, Any]:
+    from posture.graph.claims import Claims
+
     gaps = {c.gatherer.name: c.gap for c in checks if c.gap is not None}
     account = dict(session.meta.get("account", {}))
-    granted = account.get("permissions") or []
+    granted = tuple(map(str, account.get("permissions") or ()))
+    kept = [c for c in checks if c.gap is None and c.gatherer.name not in declined]
     return {
         "target": where.label,
         "cloud": session.cloud,
         "account": account,
-        "write_permissions": sorted(p for p in granted if "Write" in str(p) or str(p).endswith(".FullControl.All")),
-        "settings": {
-            name: {"value": _shown(value.value), "from": value.origin} for name, value in sorted(where.values.items())
-        },
+        "tenant": _tenant(checks),
+        "licences": _licences(checks),
+        "write_permissions": list(Claims(permissions=granted).writing),
         "proxies": _proxies() if where.kind == "tenant" else {},
         "sources": [
             {
                 "source": c.gatherer.name,
                 "endpoint": c.gatherer.endpoint,
                 "readable": c.gap is None,
+                "tested": c.tested,
+                "declined": c.gatherer.name in declined,
                 "reason": c.gap.reason.value if c.gap else "",
                 "detail": c.gap.detail if c.gap else "",
                 "unlock": c.gap.unlock if c.gap else "",
@@ -112,27 +150,56 @@ def _found(where: "Target", session: "Session", checks: "list[Check]") -> dict[s
                 "licence": c.gatherer.licence,
                 "rows": c.rows,
                 "requests": c.requests,
+                "at_most": c.at_most,
                 "seconds": round(c.seconds, 1),
                 "cost": c.gatherer.cost,
                 "declinable": c.gatherer.declinable,
             }
             for c in checks
         ],
-        "controls": _controls(gaps, {c.gatherer.name for c in checks}),
-        "requests": sum(c.requests or 0 for c in checks),
-        "requests_unknown": sorted(c.gatherer.name for c in checks if c.gap is None and c.requests is None),
-        "seconds": round(max((c.seconds for c in checks if c.gap is None), default=0.0), 1),
+        "controls": _controls(gaps, {c.gatherer.name for c in checks} - declined, declined),
+        "requests": sum(c.requests or 0 for c in kept),
+        "requests_unknown": sorted(c.gatherer.name for c in kept if c.requests is None),
+        "seconds": round(max((c.seconds for c in kept), default=0.0), 1),
     }
 
 
-def _controls(gaps: dict[str, Any], asked: set[str]) -> list[dict[str, Any]]:
+def _seen(checks: "list[Check]", name: str) -> list[Mapping[str, Any]] | None:
+    found = next((c for c in checks if c.gatherer.name == name and c.gap is None), None)
+    return None if found is None else list(found.rows_seen)
+
+
+def _tenant(checks: "list[Check]") -> dict[str, str]:
+    rows = _seen(checks, "organization") or [{}]
+    name, number = rows[0].get("displayName"), rows[0].get("id")
+    return {"name": name if isinstance(name, str) else "", "id": number if isinstance(number, str) else ""}
+
+
+def _licences(checks: "list[Check]") -> dict[str, bool | None]:
+    """Return which plans the tenant has; None where that is not known."""
+    from posture.errors import UnknownValueError
+    from posture.snapshot.derive import licences
+
+    rows = _seen(checks, "subscribed_skus")
+    try:
+        had = licences(rows) if rows is not None else None
+    except UnknownValueError:
+        had = None
+    names = {"Entra ID P1": "p1", "Entra ID P2": "p2", "Entra ID Governance": "governance"}
+    return {words: getattr(had, key) if had else None for words, key in names.items()}
+
+
+def _controls(gaps: dict[str, Any], asked: set[str], declined: frozenset[str]) -> list[dict[str, Any]]:
     from posture.controls.registry import catalogue, tallies
 
     rows = []
     for control in catalogue():
         needs = {n for need in control.needs for n in (tallies()[need].needs if need in tallies() else (need,))}
         missing = sorted(n for n in needs if n in gaps or n not in asked)
-        unlock = [gaps[n].unlock if n in gaps else f"add --include {n}" for n in missing]
+        unlock = [
+            gaps[n].unlock if n in gaps else f"Leave out --decline {n}." if n in declined else f"Add --include {n}."
+            for n in missing
+        ]
         rows.append(
             {
                 "control": control.code,
@@ -146,8 +213,8 @@ def _controls(gaps: dict[str, Any], asked: set[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _shown(value: Any) -> Any:
-    return None if value is None else str(value)
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _proxies() -> dict[str, str]:
@@ -166,57 +233,6 @@ def _proxies() -> dict[str, str]:
     return shown
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
-    from posture.report.text import terminal
-
-    account = found["account"]
-    who = account.get("account") or account.get("app_id") or account.get("kind", "unknown")
-    lines = [f"{found['target']}; cloud {found['cloud']}; account {terminal(str(who), 60)}"]
-    for name, setting in found["settings"].items():
-        if setting["value"] is not None:
-            lines.append(f"  {name} = {terminal(setting['value'], 60)}  ({setting['from']})")
-    for scheme, address in found["proxies"].items():
-        lines.append(f"  {scheme} proxy {terminal(address, 60)}")
-    if found["write_permissions"]:
-        lines.append("  Warning: this account may also write: " + ", ".join(map(str, found["write_permissions"])))
-        lines.append("  posture sends only reads; a separate registration without them is safer (posture setup).")
-    readable = [s for s in found["sources"] if s["readable"]]
-    lines += ["", f"Sources: {len(readable)} of {len(found['sources'])} readable"]
-    for s in found["sources"]:
-        if s["readable"]:
-            number = _requests(s["requests"])
-            lines.append(f"  yes  {s['source']:<28} {number}")
-        else:
-            lines.append(f"  no   {s['source']:<28} {s['reason']}: {terminal(s['unlock'], 100)}")
-    assessable = [c for c in found["controls"] if c["assessable"]]
-    manual = [c for c in found["controls"] if c["manual"]]
-    lines += ["", f"Controls: {len(assessable)} assessable, {len(manual)} by attestation, of {len(found['controls'])}"]
-    for c in found["controls"]:
-        if not c["assessable"] and not c["manual"]:
-            lines.append(
-                f"  no   {c['control']}  needs {', '.join(c['missing'])}: {terminal(' '.join(c['unlock']), 100)}"
-            )
-    lines += ["", f"An audit takes about {found['requests']:,} requests and at least {_time(found['seconds'])}"]
-    lines.append("  (0.4 s a page is a guess; Graph's own limits on sign-in activity and logs are counted in).")
-    if found["requests_unknown"]:
-        lines.append(
-            "  Not counted, unknown until read: "
-            + ", ".join(found["requests_unknown"])
-            + "; --decline leaves a source out."
-        )
-    return lines
-
-
-def _requests(number: int | None) -> str:
-    if number is None:
-        return "number of requests unknown until read"
-    return "1 request" if number == 1 else f"{number:,} requests"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{max(seconds, 1):.0f} seconds"
-
-
 def setup(
     controls: Annotated[
         list[str] | None,
@@ -231,24 +247,28 @@ def setup(
     cloud: o.CloudName = None,
     tenant: o.TenantId = None,
     client_id: o.ClientId = None,
+    config: o.ConfigFile = None,
     json_out: o.Json = False,
 ) -> None:
-    """Print the least-privilege app registration for the chosen controls; nothing is sent."""
-    from posture.cli.audit import _say_json
-    from posture.cli.target import CLOUDS
-    from posture.collect import setup as s
-    from posture.graph.clouds import CLOUDS as KNOWN
+    """Print the app registration with the least permissions for the chosen controls.
 
-    name = cloud or "global"
-    if name not in CLOUDS:
-        raise SettingsError(f"cloud is {name!r}; one of {', '.join(CLOUDS)}")
+    Nothing is sent: copy what suits you, or hand it to whoever may register applications.
+    """
+    from posture.cli import config as c
+    from posture.collect import setup as s
+    from posture.graph.clouds import CLOUDS
+
+    loaded = c.load(config, tenant=tenant or "")
+    name = str(loaded.one_of("cloud", cloud, CLOUDS, "global").value)
+    tenant = str(loaded.value("tenant", tenant, "").value)
+    client_id = str(loaded.value("client-id", client_id, "").value)
     tools = {"azure-cli": s.azure_cli, "powershell": s.powershell, "terraform": s.terraform}
     if dialect not in {*tools, "all"}:
         raise SettingsError(f"--as is {dialect!r}; one of {', '.join(tools)} or all")
     wanted = s.registration(_facts(controls), delegated=delegated)
-    url = s.consent_url(KNOWN[name].authority, tenant or "", client_id or "")
-    if json_out:
-        _say_json(
+    url = s.consent_url(CLOUDS[name].authority, tenant, client_id)
+    if flag_of(loaded, "json", json_out):
+        say_json(
             {
                 "permissions": list(wanted.permissions),
                 "facts": list(wanted.facts),

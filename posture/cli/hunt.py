@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posture.cli import options as o
-from posture.cli.console import say, say_all, tell
+from posture.cli.choices import flag_of, lookback_of, profile_of, sources_of
+from posture.cli.console import say, say_all, say_json, tell
 from posture.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -76,12 +77,12 @@ def hunt(
 ) -> None:
     """Hunt alone: on Graph's logs, on a run, or on exported log files. Leads are questions, never verdicts."""
     from posture.cli import config as c
-    from posture.cli.audit import _profile, _say_json, _sources
     from posture.cli.target import target
     from posture.hunts.run import TenantContext, hunt_files, hunt_snapshot
 
     loaded = c.load(config, tenant=tenant or "")
-    settings = loaded.settings(_profile(loaded, None), lookback_days=lookback_days)
+    quiet = flag_of(loaded, "quiet", quiet)
+    settings = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days))
     files = [p for p in sources or () if p.is_file()]
     folders = [p for p in sources or () if not p.is_file()]
     if files and folders:
@@ -111,7 +112,7 @@ def hunt(
             token_cache=token_cache,
             ca_bundle=ca_bundle,
         )
-        snapshot, found = _live(where, settings, NEEDED | _sources(loaded, "include", include), quiet=quiet)
+        snapshot, found = _live(where, settings, NEEDED | sources_of(loaded, "include", include), quiet=quiet)
     changed = None
     if since is not None:
         from posture.hunts.since import changed_settings
@@ -119,8 +120,8 @@ def hunt(
         if snapshot is None:
             raise SettingsError("--since compares two runs; give the newer run, or --run beside files")
         changed = changed_settings(_snapshot(since), snapshot)
-    if json_out:
-        _say_json(_plain(found, changed))
+    if flag_of(loaded, "json", json_out):
+        say_json(_plain(found, changed))
     else:
         say_all(_lines(found, changed))
     raise typer.Exit(3 if any(r.not_run for r in found.runs) else 0)
@@ -242,12 +243,12 @@ def kql(
 ) -> None:
     """Write the KQL hunting pack with this tenant's own domains and ids: queries, Sentinel rules, Sigma."""
     from posture.cli import config as c
-    from posture.cli.audit import _profile
     from posture.cli.target import target
     from posture.hunts.kql.pack import write_pack
 
     loaded: Config = c.load(config, tenant=tenant or "")
-    settings = loaded.settings(_profile(loaded, None), lookback_days=lookback_days)
+    quiet = flag_of(loaded, "quiet", quiet)
+    settings = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days))
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="posture-kql-") as scratch:

@@ -1,6 +1,7 @@
 """What a command asks: an embedded sample, a server on loopback, or a real tenant. One path for all."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from posture.graph.reader import GraphReader
 
-DEFAULT_SAMPLE = "contoso"
-CLOUDS = ("global", "usgov", "dod", "china")
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DOMAIN = re.compile(r"[^\s/@:?#%\\]+\.[^\s/@:?#%\\]+")
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,18 @@ def target(
     ca_bundle: Path | None = None,
 ) -> Target:
     """Return the target the options mean. Raises SettingsError for what cannot be meant."""
+    from posture.graph.clouds import CLOUDS
+    from posture.graph.signin import METHODS
+
     values = {
         "sample": config.value("sample", sample),
         "graph-url": config.value("graph-url", graph_url),
-        "auth": config.value("auth", auth),
-        "cloud": config.value("cloud", cloud, "global"),
+        "auth": config.one_of("auth", auth, METHODS),
+        "cloud": config.one_of("cloud", cloud, CLOUDS, "global"),
         "tenant": config.value("tenant", tenant),
         "client-id": config.value("client-id", client_id),
         "certificate": config.value("certificate", str(certificate) if certificate else None),
-        "token-cache": config.value("token-cache", token_cache, False),
+        "token-cache": config.flag("token-cache", token_cache),
         "ca-bundle": config.value("ca-bundle", str(ca_bundle) if ca_bundle else None),
     }
     given = [name for name in ("sample", "graph-url", "auth") if values[name].value]
@@ -73,29 +77,37 @@ def target(
     if len(named) > 1 and {"sample", "graph-url"} & set(named):
         raise SettingsError(f"--{named[0]} and --{named[1]} exclude each other; give one of them")
     cloud_name = str(values["cloud"].value)
-    if cloud_name not in CLOUDS:
-        raise SettingsError(f"cloud is {cloud_name!r}; one of {', '.join(CLOUDS)}")
     bundle = Path(str(values["ca-bundle"].value)) if values["ca-bundle"].value else None
     if bundle is not None and not bundle.is_file():
-        raise SettingsError(f"--ca-bundle: {bundle} is not a file")
+        raise SettingsError(f"{values['ca-bundle'].named('ca-bundle')}: {bundle} is not a file")
     if "sample" in named:
         from posture.emulator.tenant import find_sample
 
         return Target("sample", cloud_name, values, sample=find_sample(str(values["sample"].value)))
     if "graph-url" in named:
         return Target("loopback", cloud_name, values, url=str(values["graph-url"].value))
-    from posture.graph.signin import METHODS
-
-    way = values["auth"].value
-    if not way:
+    if not values["auth"].value:
         raise SettingsError(
             "nothing to ask: give --auth for a real tenant ("
             + ", ".join(METHODS)
             + "), or --sample contoso for the demo"
         )
-    if way not in METHODS:
-        raise SettingsError(f"auth is {way!r}; one of {', '.join(METHODS)}")
+    _check_names(values)
     return Target("tenant", cloud_name, values, ca_bundle=bundle)
+
+
+def _check_names(values: Mapping[str, Value]) -> None:
+    """Refuse what can be neither a tenant nor an application before the sign-in service is asked."""
+    tenant, client = values["tenant"], values["client-id"]
+    if tenant.value and not (is_id(str(tenant.value)) or _DOMAIN.fullmatch(str(tenant.value))):
+        raise SettingsError(
+            f"{tenant.named('tenant')} is {tenant.value!r}; give the tenant's id or a domain such as contoso.example"
+        )
+    if client.value and not is_id(str(client.value)):
+        raise SettingsError(
+            f"{client.named('client-id')} is {client.value!r}; give the application (client) id, "
+            "as in 00000000-0000-4000-8000-000000000001"
+        )
 
 
 @dataclass
@@ -146,6 +158,9 @@ async def _sample(where: Target) -> Session:
         emulated = load_tenant(where.sample)
     except EvidenceError as error:
         raise SettingsError(f"--sample: {error}") from None  # known before any call
+    cloud = where.values["cloud"]
+    if cloud.origin == "option" and cloud.value != emulated.cloud:
+        raise SettingsError(f"--cloud is {cloud.value!r}; the sample tenant {emulated.name} is in {emulated.cloud}")
     clock = _fixed(emulated.clock)
     app = create_app(emulated, clock=clock)
     reader = open_reader(
@@ -182,7 +197,7 @@ async def _tenant(where: Target) -> Session:
     token = await ticket.get_token(cloud.scope)
     claims = claims_of(token.token)
     wanted = where.values["tenant"].value
-    if wanted and _is_guid(str(wanted)) and claims.tenant_id and claims.tenant_id.casefold() != str(wanted).casefold():
+    if wanted and is_id(str(wanted)) and claims.tenant_id and claims.tenant_id.casefold() != str(wanted).casefold():
         raise SettingsError(f"signed in to tenant {claims.tenant_id}, not to {wanted}; check --tenant and the account")
     reader = open_reader(cloud, ticket, clock=_now, ca_bundle=where.ca_bundle)
     account = {
@@ -197,8 +212,9 @@ async def _tenant(where: Target) -> Session:
     return Session(reader, _now, {"account": account, "target": where.label}, where.cloud, arm=arm)
 
 
-def _is_guid(text: str) -> bool:
-    return len(text) == 36 and text.count("-") == 4
+def is_id(text: str) -> bool:
+    """Whether a text has the form of Entra's ids."""
+    return _ID.fullmatch(text) is not None
 
 
 def sign_in_options(where: Target) -> Any:
@@ -212,8 +228,7 @@ def sign_in_options(where: Target) -> Any:
         tenant=str(values["tenant"].value or ""),
         client_id=str(values["client-id"].value or ""),
         certificate=Path(str(certificate)) if certificate else None,
-        cache=bool(values["token-cache"].value)
-        and str(values["token-cache"].value).casefold() not in {"0", "false", "no"},
+        cache=bool(values["token-cache"].value),
         ca_bundle=where.ca_bundle,
         environment=dict(os.environ),
     )

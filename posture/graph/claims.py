@@ -41,7 +41,13 @@ class Claims:
     @property
     def writing(self) -> tuple[str, ...]:
         """The permissions that allow more than reading; posture needs none of them."""
-        return tuple(p for p in self.permissions if any(word in p.casefold() for word in _WRITING))
+        return tuple(p for p in self.permissions if any(word in _verb(p) for word in _WRITING))
+
+
+def _verb(permission: str) -> str:
+    """Return what a permission allows, without what it is about: Read.Directory of RoleManagement.Read.Directory."""
+    about, dot, verb = permission.casefold().partition(".")
+    return verb if dot else about
 
 
 def claims_of(token: str) -> Claims:

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from posture.errors import EvidenceError
+from posture.settings import Settings
 from posture.snapshot import folder as f
+from posture.snapshot.settings_file import settings_json
 from posture.snapshot.types import Fact, Gap, GapReason, Provenance, Snapshot, Tenant
 from posture.snapshot.values import moment
 
 MANIFEST_VERSION = 1
+SETTINGS = "settings.json"
 
 
 def stamp(when: datetime) -> str:
@@ -108,6 +111,16 @@ def load(root: Path) -> Snapshot:
             raise EvidenceError(f"{root / 'manifest.json'}: the fact {name!r} is listed twice")
         facts[name] = Fact(name, value_of(root, provenance), provenance)
     return Snapshot(_tenant(manifest), taken_at, facts, gaps, manifest)
+
+
+def copy(source: Path, target: Path, settings: Settings) -> None:
+    """Copy what the manifest of checked evidence names, with the settings to judge it by.
+
+    Nothing else goes along: a folder from elsewhere may hold more than evidence.
+    """
+    for name in ["manifest.json", *(str(e["file"]) for e in _objects(f.Folder(source).manifest(), "files"))]:
+        f.copy_private(source / name, target / name)
+    f.write_private(target / SETTINGS, f.dump(settings_json(settings)))
 
 
 def _objects(manifest: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -1,0 +1,64 @@
+"""What several commands read from options, environment and file, each in one place."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from posture.errors import SettingsError
+from posture.settings import Profile, Severity
+
+if TYPE_CHECKING:
+    from posture.cli.config import Config
+
+NEVER = "never"
+"""The `--fail-on` under which no finding makes the exit status 1."""
+
+
+def profile_of(config: "Config", option: str | None = None) -> Profile:
+    """Return the profile to judge by."""
+    return Profile(str(config.one_of("profile", option, Profile, Profile.POSTURE).value))
+
+
+def lookback_of(config: "Config", option: int | None) -> int | None:
+    """Return for how many days logs are read; None where only `[parameters]` or the default say."""
+    number = config.number("lookback-days", option, 1, 365).value
+    return None if number is None else int(number)
+
+
+def sources_of(config: "Config", name: str, option: list[str] | None) -> frozenset[str]:
+    """Return the sources that --include or --decline names; including `all` means every optional one."""
+    import difflib
+
+    from posture.collect.registry import gatherers
+
+    wanted, known = config.several(name, option), gatherers()
+    if name == "include" and "all" in wanted.value:
+        return frozenset(n for n, g in known.items() if g.optional)
+    for source in wanted.value:
+        if source not in known:
+            near = difflib.get_close_matches(source, known, 1, 0.5)
+            hint = f"; did you mean {near[0]}?" if near else "; `posture doctor` lists them"
+            raise SettingsError(f"{wanted.named(name)}: {source!r} is no source{hint}")
+    return frozenset(wanted.value)
+
+
+def formats_of(config: "Config", option: list[str] | None) -> tuple[str, ...]:
+    """Return the report formats to write: those that always are, and those asked for."""
+    from posture.report import DEFAULT_FORMATS, formats
+
+    return tuple(f.name for f in formats((*DEFAULT_FORMATS, *config.several("format", option).value)))
+
+
+def fail_on_of(config: "Config", option: str | None) -> Severity | None:
+    """Return from which severity on a finding makes the exit status 1; None for never."""
+    value = str(config.one_of("fail-on", option, (*Severity, NEVER), Severity.HIGH).value)
+    return None if value == NEVER else Severity(value)
+
+
+def out_of(config: "Config", option: Path | None) -> Path:
+    """Return where runs go."""
+    return Path(str(config.value("out", option, "reports").value))
+
+
+def flag_of(config: "Config", name: str, option: bool) -> bool:
+    """Return whether something is switched on."""
+    return bool(config.flag(name, option or None).value)
