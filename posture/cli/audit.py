@@ -66,7 +66,10 @@ def audit(
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> None:
-    """Read the tenant, judge it, write the reports: one run folder."""
+    """Read the tenant, judge it, write the reports: one run folder.
+
+    Exit status: 0 good, 1 findings at or above --fail-on, 3 something not assessed, 2 wrong options, 4 no audit.
+    """
     job = _job("audit", locals())
     run = job.run_folder()
     with job.kept(run):
@@ -96,7 +99,7 @@ def collect(
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> None:
-    """Read the tenant into an evidence folder and judge nothing."""
+    """Read the tenant into a run folder and judge nothing."""
     from posture.history.runs import finish
     from posture.report.dates import plural
     from posture.report.text import terminal
@@ -131,7 +134,10 @@ def assess(
     json_out: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Judge saved evidence again, offline, by the settings it was read with or those given."""
+    """Judge saved evidence again, offline.
+
+    By the settings it was judged with, unless --config names others or --profile changes the profile.
+    """
     from posture.cli import config as c
     from posture.history.runs import EVIDENCE, evidence_of, start
     from posture.snapshot.settings_file import load_settings

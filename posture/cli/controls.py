@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from posture.cli import options as o
-from posture.cli.console import say, say_all
+from posture.cli.console import say, say_all, say_json
 from posture.errors import SettingsError
 
 
@@ -31,7 +31,7 @@ def list_controls(
         return
     rows = page.rows(_hunts(), _sources())
     if json_out:
-        _json(rows)
+        say_json(rows)
         return
     for row in rows:
         say(f"{row['code']:<15} {row['fail']:<9} {row['title']}")
@@ -46,7 +46,7 @@ def _framework(name: str, json_out: bool) -> None:
     except KeyError:
         raise SettingsError(f"framework {name!r} is not known; one of {', '.join(page.frameworks())}") from None
     if json_out:
-        _json(found)
+        say_json(found)
         return
     say_all(page.coverage_lines(found))
 
@@ -55,7 +55,10 @@ def explain(
     code: Annotated[str, typer.Argument(metavar="ID", help="A control's id, e.g. GUEST-INV-001.")],
     json_out: o.Json = False,
 ) -> None:
-    """Explain one control: why, how it is attacked, rule, remedy, what that breaks, licences, permissions, sources."""
+    """Explain one control, from why to what its fix breaks.
+
+    With the rule, how it is attacked, permissions, licence, the change that closes it, frameworks and sources.
+    """
     from posture.controls import page
 
     found = {row["code"]: row for row in page.rows(_hunts(), _sources())}
@@ -67,7 +70,7 @@ def explain(
         near = difflib.get_close_matches(wanted, known, 1, 0.5)
         raise SettingsError(f"{code!r} is no control" + (f"; did you mean {near[0]}?" if near else ""))
     if json_out:
-        _json(found[wanted])
+        say_json(found[wanted])
         return
     say(page.explain(wanted, _hunts(), _sources()))
 
@@ -82,10 +85,3 @@ def _sources() -> Any:
     from posture.collect.registry import gatherers
 
     return gatherers()
-
-
-def _json(value: object) -> None:
-    from posture.cli.console import say_bytes
-    from posture.snapshot.folder import dump
-
-    say_bytes(dump(value))

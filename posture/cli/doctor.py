@@ -41,9 +41,10 @@ def doctor(
     json_out: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Before an audit: who am I, what is readable, what that leaves out, what it takes.
+    """Before an audit: what is readable, and what would unlock more.
 
-    Asks each source one small question and writes nothing.
+    Asks each source one small question and writes nothing. Says who is signed in, where each setting comes from,
+    which controls can be assessed and what an audit will take.
     """
     import asyncio
 
@@ -250,7 +251,7 @@ def setup(
     config: o.ConfigFile = None,
     json_out: o.Json = False,
 ) -> None:
-    """Print the app registration with the least permissions for the chosen controls.
+    """Print the least-privilege app registration to make.
 
     Nothing is sent: copy what suits you, or hand it to whoever may register applications.
     """

@@ -19,7 +19,7 @@ def emulate(
         str, typer.Argument(metavar="SAMPLE|FOLDER", help="A sample tenant, its folder, or an evidence folder.")
     ],
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free one.")
+        int, typer.Option("--port", min=0, max=65535, metavar="PORT", help="Port on 127.0.0.1; 0 picks a free one.")
     ] = 8400,
     faults: Annotated[
         Path | None, typer.Option("--faults", metavar="FILE", help="A fault plan (docs/emulator.md).")
@@ -28,7 +28,10 @@ def emulate(
         bool, typer.Option("--allow-writes", help="Take the catalogue's own remediations; for tests.")
     ] = False,
 ) -> None:
-    """Serve a tenant as Microsoft Graph on 127.0.0.1 until interrupted."""
+    """Serve a tenant as Microsoft Graph on 127.0.0.1.
+
+    Until interrupted with Ctrl-C. Any bearer token will do.
+    """
     from posture.emulator.app import create_app
     from posture.emulator.faults import load_faults
     from posture.emulator.serve import serve

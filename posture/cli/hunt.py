@@ -58,7 +58,10 @@ def hunt(
         Path | None, typer.Option("--run", metavar="RUN", help="With files: a run that tells who is a guest.")
     ] = None,
     domain: Annotated[
-        list[str] | None, typer.Option("--domain", help="With files and no run: a domain of your own; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--domain", metavar="DOMAIN", help="With files and no run: a domain of your own; may be repeated."
+        ),
     ] = None,
     sample: o.Sample = None,
     graph_url: o.GraphUrl = None,
@@ -75,7 +78,10 @@ def hunt(
     json_out: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Hunt alone: on Graph's logs, on a run, or on exported log files. Leads are questions, never verdicts."""
+    """Hunt alone: on Graph's logs, a run, or exported log files.
+
+    Leads are questions for a person, never verdicts.
+    """
     from posture.cli import config as c
     from posture.cli.target import target
     from posture.hunts.run import TenantContext, hunt_files, hunt_snapshot
@@ -239,9 +245,13 @@ def kql(
     ca_bundle: o.CaBundle = None,
     config: o.ConfigFile = None,
     lookback_days: o.Lookback = None,
+    json_out: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Write the KQL hunting pack with this tenant's own domains and ids: queries, Sentinel rules, Sigma."""
+    """Write the KQL hunting pack for this tenant.
+
+    Queries, Sentinel analytics rules and Sigma rules, with the tenant's own domains and ids filled in.
+    """
     from posture.cli import config as c
     from posture.cli.target import target
     from posture.hunts.kql.pack import write_pack
@@ -280,4 +290,7 @@ def kql(
             else (),
             lookback_days=settings.thresholds.lookback_days,
         )
-    say(f"{len(written)} files in {out}; start with {out / 'README.md'}")
+    if flag_of(loaded, "json", json_out):
+        say_json({"folder": str(out), "files": sorted(str(p) for p in written)})
+    else:
+        say(f"{len(written)} files in {out}; start with {out / 'README.md'}")

@@ -13,7 +13,10 @@ Sample = Annotated[
         help="An embedded sample tenant (contoso, dayone, hardened, halfblind) or a folder.",
     ),
 ]
-GraphUrl = Annotated[str | None, typer.Option("--graph-url", metavar="URL", help="A Graph-like server on loopback.")]
+GraphUrl = Annotated[
+    str | None,
+    typer.Option("--graph-url", metavar="URL", help="A Graph-like server on loopback, as `posture emulate` is."),
+]
 Auth = Annotated[
     str | None,
     typer.Option(
@@ -36,7 +39,7 @@ Certificate = Annotated[
 ]
 TokenCache = Annotated[
     bool | None,
-    typer.Option("--token-cache/--no-token-cache", help="Keep the sign-in, encrypted where the platform can."),
+    typer.Option("--token-cache/--no-token-cache", help="Keep a browser or device-code sign-in, encrypted."),
 ]
 CaBundle = Annotated[
     Path | None, typer.Option("--ca-bundle", metavar="FILE", help="Certificates of your own authority.")
@@ -57,7 +60,8 @@ FailOn = Annotated[
     ),
 ]
 Formats = Annotated[
-    list[str] | None, typer.Option("--format", metavar="NAME", help="A further report format; may be repeated.")
+    list[str] | None,
+    typer.Option("--format", metavar="NAME", help="A further report format: xlsx, pdf …; may be repeated."),
 ]
 Decline = Annotated[
     list[str] | None, typer.Option("--decline", metavar="SOURCE", help="Leave a source out; may be repeated.")
@@ -65,7 +69,9 @@ Decline = Annotated[
 Include = Annotated[
     list[str] | None, typer.Option("--include", metavar="SOURCE", help="Read an optional source too; may be repeated.")
 ]
-Lookback = Annotated[int | None, typer.Option("--lookback-days", min=1, max=365, help="Days of logs to read.")]
+Lookback = Annotated[
+    int | None, typer.Option("--lookback-days", metavar="DAYS", help="Days of logs to read, 1 to 365; 30 otherwise.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show requests that wait or are tried again.")]

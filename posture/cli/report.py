@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from posture.cli import options as o
-from posture.cli.console import say, say_bytes
+from posture.cli.choices import flag_of
+from posture.cli.console import say, say_all, say_bytes, say_json, width
 from posture.errors import SettingsError
 
 
@@ -19,7 +20,11 @@ def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", metavar="NAME", help="html, md, json, csv, terminal …; may be repeated."),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="html, md, json, csv, xlsx, pdf or terminal; may be repeated. html and md otherwise.",
+        ),
     ] = None,
     config: o.ConfigFile = None,
     no_people: o.NoPeople = False,
@@ -27,8 +32,12 @@ def report(
         Path | None, typer.Option("--out", metavar="FOLDER", help="Write here instead of into the run folder.")
     ] = None,
     stdout: Annotated[bool, typer.Option("--stdout", help="Write the one format to stdout.")] = False,
+    json_out: o.Json = False,
 ) -> None:
-    """Render a run's reports again from its evidence; nothing is asked of anybody."""
+    """Render a run's reports again, offline.
+
+    From its evidence and the settings it was judged with. The terminal format is the summary that an audit prints.
+    """
     import io
 
     from posture.assess.evaluate import evaluate
@@ -46,8 +55,9 @@ def report(
     known_formats(w for w in wanted if w != "terminal")
     if stdout and len(wanted) != 1:
         raise SettingsError("--stdout takes exactly one --format")
-    evidence = evidence_of(run)
     loaded = c.load(config)
+    brand = brand_of(loaded)
+    evidence = evidence_of(run)
     snapshot = load(evidence)
     assessment = evaluate(snapshot, load_settings(evidence))
     view = RunView(
@@ -55,14 +65,14 @@ def report(
         snapshot,
         run,
         changes=compared(run.resolve().parent, assessment, snapshot),
-        brand=brand_of(loaded),
-        options=Options(people=not no_people),
+        brand=brand,
+        options=Options(people=not flag_of(loaded, "no-people", no_people)),
     )
     if "terminal" in wanted:
-        from posture.report.terminal import summary_lines
+        from posture.report.terminal import summary
 
-        for line in summary_lines(assessment, width=80):
-            say(line)
+        for line in summary(assessment, width()):
+            say(line.text, line.style)
         wanted = tuple(w for w in wanted if w != "terminal")
     if stdout and wanted:
         buffer = io.BytesIO()
@@ -70,5 +80,8 @@ def report(
         say_bytes(buffer.getvalue())
         return
     if wanted:
-        for path in write_reports(view, out or run, wanted):
-            say(str(path))
+        written = [str(path) for path in write_reports(view, out or run, wanted)]
+        if flag_of(loaded, "json", json_out):
+            say_json({"files": written})
+        else:
+            say_all(written)

@@ -25,6 +25,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", port))
+        place.listen()  # from here on callers wait for the server rather than being refused
     except OSError as error:
         place.close()
         raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error

@@ -451,9 +451,9 @@ def test_a_delegated_token() -> None:
 
 
 def test_an_application_token() -> None:
-    found = claims_of(jwt(appid=CLIENT, app_displayname="posture", roles=["User.Read.All", "Directory.Read.All"]))
+    found = claims_of(jwt(appid=CLIENT, app_displayname="posture", roles=["User.Read.All", "RoleManagement.Read.Directory"]))
     assert (found.kind, found.account) == ("application", "posture")
-    assert found.permissions == ("Directory.Read.All", "User.Read.All")
+    assert found.permissions == ("RoleManagement.Read.Directory", "User.Read.All")
     assert found.writing == ()
     assert claims_of(jwt(appid=CLIENT, idtyp="app")).kind == "application"
 
