@@ -194,17 +194,19 @@ def settings_changed(setting_changes: Sorted[AuditEvent], scene: Scene) -> Itera
 
 
 def _changed(loosened: Found, theirs: Found, unclear: Found, tightened: Found, refused: Found) -> Iterator[Lead]:
-    change = "change of a guest or external setting", "changes of guest or external settings"
+    settings = "guest or external settings"
     if loosened:
-        yield loosened.lead(Severity.HIGH, f"{many(loosened.count, *change)} that loosen it.")
+        yield loosened.lead(Severity.HIGH, f"{many(loosened.count, 'change')} loosened {settings}.")
     if theirs:
-        yield theirs.lead(Severity.MEDIUM, f"{many(theirs.count, *change)} by approved people that loosen it.")
+        yield theirs.lead(Severity.MEDIUM, f"{many(theirs.count, 'change')} by approved people loosened {settings}.")
     if unclear:
-        yield unclear.lead(Severity.MEDIUM, f"{many(unclear.count, *change)} whose direction a person has to judge.")
+        yield unclear.lead(
+            Severity.MEDIUM, f"{many(unclear.count, 'change')} of {settings} whose direction a person has to judge."
+        )
     if tightened:
-        yield tightened.lead(Severity.INFO, f"{many(tightened.count, *change)} that tighten it.")
+        yield tightened.lead(Severity.INFO, f"{many(tightened.count, 'change')} tightened {settings}.")
     if refused:
-        yield refused.lead(Severity.LOW, f"{many(refused.count, *change)} that failed.")
+        yield refused.lead(Severity.LOW, f"{many(refused.count, 'change')} of {settings} failed.")
 
 
 @hunt(

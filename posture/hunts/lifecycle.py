@@ -69,9 +69,11 @@ def turned_members(guest_records: Sorted[AuditEvent], scene: Scene) -> Iterator[
                     row = audit_row(event, still_external="yes" if outside else "")
                     (known if event.actor.id in approved and not outside else found).add(event.at, row)
     if found:
-        yield found.lead(Severity.HIGH, f"{many(found.count, 'guest')} turned into members.")
+        yield found.lead(
+            Severity.HIGH, f"{many(found.count, 'guest was turned into a member', 'guests were turned into members')}."
+        )
     if known:
-        yield known.lead(Severity.LOW, f"{many(known.count, 'guest')} turned into members by people you approved.")
+        yield known.lead(Severity.LOW, f"People you approved turned {many(known.count, 'guest')} into members.")
 
 
 @hunt(

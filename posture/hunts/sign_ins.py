@@ -74,22 +74,19 @@ def guests_in_shells(guest_sign_ins: Sorted[SignInEvent], scene: Scene) -> Itera
                 known.add(bundle.last.at, row)
             else:
                 (directory if app_id in reading else others).add(bundle.last.at, row)
+    pair = "pair of guest and client", "pairs of guest and client"
     if directory:
         yield directory.lead(
-            Severity.HIGH,
-            f"{many(directory.count, 'guest and shell', 'guests and shells')} got a token for the directory.",
+            Severity.HIGH, f"Guests got a token for the directory in a shell: {many(directory.count, *pair)}."
         )
     if others:
         yield others.lead(
-            Severity.MEDIUM,
-            f"{many(others.count, 'guest and shell', 'guests and shells')} got a token for other resources.",
+            Severity.MEDIUM, f"Guests got a token for other resources in a shell: {many(others.count, *pair)}."
         )
     if known:
-        yield known.lead(Severity.LOW, f"{many(known.count, 'sign-in pattern')} of guests you approved for shells.")
+        yield known.lead(Severity.LOW, f"Guests you approved used a shell: {many(known.count, *pair)}.")
     if failed:
-        yield failed.lead(
-            Severity.LOW, f"{many(failed.count, 'guest and shell', 'guests and shells')} tried and got no token."
-        )
+        yield failed.lead(Severity.LOW, f"Guests tried a shell and got no token: {many(failed.count, *pair)}.")
 
 
 @hunt(
@@ -139,21 +136,14 @@ def guests_in_portals(guest_sign_ins: Sorted[SignInEvent], scene: Scene) -> Iter
                 odd.add(bundle.last.at, row)
             else:
                 usual.add(bundle.last.at, row)
+    pair = "pair of guest and country", "pairs of guest and country"
     if odd:
-        words = "a country you did not expect" if expected else "some country (expected_countries is empty)"
-        yield odd.lead(
-            Severity.MEDIUM,
-            f"{many(odd.count, 'guest and country', 'guests and countries')}: portal sign-ins from {words}.",
-        )
+        where = "where they were not expected" if expected else "(expected_countries is empty, so none is expected)"
+        yield odd.lead(Severity.MEDIUM, f"Guests signed in to the portals {where}: {many(odd.count, *pair)}.")
     if usual:
-        yield usual.lead(
-            Severity.LOW, f"{many(usual.count, 'guest and country', 'guests and countries')}: expected portal sign-ins."
-        )
+        yield usual.lead(Severity.LOW, f"Guests signed in to the portals as expected: {many(usual.count, *pair)}.")
     if failed:
-        yield failed.lead(
-            Severity.LOW,
-            f"{many(failed.count, 'guest and country', 'guests and countries')}: portal sign-ins that failed.",
-        )
+        yield failed.lead(Severity.LOW, f"Guests tried the portals and failed: {many(failed.count, *pair)}.")
 
 
 @hunt(
