@@ -18,6 +18,8 @@ from posture.errors import UnknownValueError
 from posture.settings import Profile, Severity, Thresholds
 from posture.snapshot.derive import (
     Access,
+    DomainList,
+    DomainMode,
     Reach,
     access,
     b2b_definition,
@@ -103,7 +105,7 @@ def inbound_is_closed_by_default(
     invitations are limited to approved domains. Partial in between: users or
     applications narrowed to a list, closed without any partner, or open while
     invitations are limited to approved domains. Fails when the default is open
-    and any domain may be invited.
+    and no list names the domains that may be invited.
 
     Why: this default decides whether people of any Entra tenant in the world,
     one made this morning among them, can get a token for your applications. A
@@ -133,19 +135,22 @@ def inbound_is_closed_by_default(
     with_list = _stance(thresholds) == "allow-with-domain-list"
     if inbound.closed:
         closed = _closed(cross_tenant_partners)
-        if with_list and closed.outcome is Outcome.PARTIAL and _domains_limited(b2b_management_policies, profile):
-            return passed("Inbound collaboration is blocked, and invitations are limited to approved domains.")
+        if with_list and closed.outcome is Outcome.PARTIAL:
+            domains = _domains(b2b_management_policies)
+            if domain_list_holds(domains, profile):
+                return passed("Inbound collaboration is blocked, and invitations are limited to approved domains.")
         return closed
     if not inbound.open and not with_list:
         return partial(f"Inbound collaboration is narrowed by default: {inbound}.")
-    limited = _domains_limited(b2b_management_policies, profile)
+    domains = _domains(b2b_management_policies)
+    limited = domain_list_holds(domains, profile)
     if limited and with_list:
         return passed("Inbound collaboration is open, and invitations are limited to approved domains.")
     if not inbound.open:
         return partial(f"Inbound collaboration is narrowed by default: {inbound}.")
     if limited:
         return partial("Inbound collaboration is open to every tenant; invitations are limited to approved domains.")
-    return failed("Inbound collaboration is open to every tenant, and any domain may be invited.")
+    return failed(f"Inbound collaboration is open to every tenant, and {_invited(domains)}.")
 
 
 def _stance(thresholds: Thresholds) -> str:
@@ -173,14 +178,21 @@ def _closed(cross_tenant_partners: Rows | Gap) -> Verdict:
     return passed(words, observed=observed)
 
 
-def _domains_limited(b2b_management_policies: Rows | Gap, profile: Profile) -> bool:
+def _domains(b2b_management_policies: Rows | Gap) -> DomainMode:
     if isinstance(b2b_management_policies, Gap):
         raise UnknownValueError(
             "inbound collaboration is not closed, and whether invitations are limited to domains was not read: "
             f"{b2b_management_policies.detail}",
             because=b2b_management_policies,
         )
-    return domain_list_holds(invitation_domain_mode(b2b_management_policies), profile)
+    return invitation_domain_mode(b2b_management_policies)
+
+
+def _invited(domains: DomainMode) -> str:
+    """Return which domains may be invited where no allow list limits them, in words."""
+    if domains.kind is DomainList.BLOCK:
+        return f"any domain but {len(domains.domains):,} may be invited"
+    return "any domain may be invited" if domains.kind is DomainList.NONE else "the allow list of domains is empty"
 
 
 def _zta_21790(cross_tenant_default: Mapping[str, Any], **_: Any) -> Outcome:
@@ -347,7 +359,7 @@ def claims_are_not_trusted_by_default(cross_tenant_default: Mapping[str, Any], t
     if not trusted:
         return passed("No claim of another tenant is trusted by default.")
     if trusted != ["isMfaAccepted"]:
-        return failed(f"Every tenant is trusted by default for {', '.join(trusted)}.")
+        return failed(f"Every tenant is believed by default about {_claims(trusted)}.")
     if thresholds.allow_default_mfa_trust:
         return passed("MFA of every tenant is trusted by default, as allow_default_mfa_trust allows.")
     inbound = access(block(cross_tenant_default, "b2bCollaborationInbound"))
@@ -357,11 +369,25 @@ def claims_are_not_trusted_by_default(cross_tenant_default: Mapping[str, Any], t
     return partial(f"MFA of every tenant is trusted by default; inbound collaboration is {how}.")
 
 
+_CLAIMS = {
+    "isMfaAccepted": "MFA",
+    "isCompliantDeviceAccepted": "compliant devices",
+    "isHybridAzureADJoinedDeviceAccepted": "hybrid joined devices",
+}
+
+
+def _claims(trusted: list[str]) -> str:
+    """Return claims in words."""
+    words = [_CLAIMS[claim] for claim in trusted]
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+
+
 def _opened(partner: Mapping[str, Any]) -> list[str]:
     """Return what a partner's own settings give it beyond the default, in words; null inherits and gives nothing."""
     found = []
     if present(partner, "inboundTrust") is not None:
-        found += [f"trusted for {claim}" for claim, on in trusts(block(partner, "inboundTrust")).items() if on]
+        trusted = [claim for claim, on in trusts(block(partner, "inboundTrust")).items() if on]
+        found += [f"believed about {_claims(trusted)}"] if trusted else []
     direct, collaboration = _own(partner, "b2bDirectConnectInbound"), _own(partner, "b2bCollaborationInbound")
     if direct is not None and not direct.closed:
         found.append("direct connect allowed")
@@ -575,6 +601,8 @@ def _seen(sign_ins: Iterable[Mapping[str, Any]], missing: set[str]) -> int:
     ),
     unverified=(
         "the body that stops synchronization was not tried",
+        "whether a partner without synchronization is answered with null or without the property: where no partner "
+        "has the property, it counts as not read",
         "what AutoRedeemPolicy in the B2B policy means: it is shown and not judged",
     ),
 )
@@ -615,11 +643,12 @@ def automation_is_for_own_tenants(
     """
     own, approved = ids(thresholds.own_tenant_ids), ids(thresholds.approved_partner_tenant_ids)
     known = _names(partner_tenants)
+    expanded = any("identitySynchronization" in p for p in objects(cross_tenant_partners, "partners"))
     bad, doubtful, unknown, ours = [], [], [], 0
     for partner in objects(cross_tenant_partners, "partners"):
         tenant = text(partner, "tenantId").casefold()
         try:
-            automatic = _automation(partner)
+            automatic = _automation(partner, expanded=expanded)
         except UnknownValueError as error:
             if tenant not in own:
                 unknown.append(f"the settings of partner {partner['tenantId']} are not clear: {error}")
@@ -650,11 +679,16 @@ def automation_is_for_own_tenants(
     return passed("No partner has automatic redemption or synchronization.", observed=observed, notes=notes)
 
 
-def _automation(partner: Mapping[str, Any]) -> list[str]:
+def _automation(partner: Mapping[str, Any], *, expanded: bool) -> list[str]:
     """Return in words what a partner may do by itself.
 
-    Null flags inherit the default, where both are always false.
-    Source: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationdefault
+    Null flags inherit the default, where both are always false. `expanded` says
+    that some partner in the list shows its synchronization: one that does not
+    has none. Microsoft's sample of the expanded list holds only partners that
+    have one.
+
+    Sources: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationdefault
+    https://learn.microsoft.com/graph/api/crosstenantaccesspolicy-list-partners
     """
     found = []
     consent = present(partner, "automaticUserConsentSettings")
@@ -662,7 +696,12 @@ def _automation(partner: Mapping[str, Any]) -> list[str]:
         settings = block(partner, "automaticUserConsentSettings")
         if present(settings, "inboundAllowed") is not None and flag(settings, "inboundAllowed"):
             found.append("automatic redemption")
-    if present(partner, "identitySynchronization") is not None:
+    if "identitySynchronization" not in partner and not expanded:
+        raise UnknownValueError(
+            "identitySynchronization is in no partner's answer; look under Cross-tenant access settings > "
+            "Organizational settings > the partner > Inbound access > Cross-tenant sync"
+        )
+    if partner.get("identitySynchronization") is not None:
         sync = block(partner, "identitySynchronization")
         inbound = present(sync, "userSyncInbound")
         if inbound is not None and flag(block(sync, "userSyncInbound"), "isSyncAllowed"):

@@ -86,6 +86,14 @@ def test_inbound_default(setting: Any, b2b: Any, deny: Outcome, with_list: Outco
     assert inbound(setting, WITH_LIST, b2b_management_policies=b2b).outcome is with_list
 
 
+@pytest.mark.parametrize(
+    ("b2b", "words"),
+    [(ANY, "any domain may be invited"), (BLOCK, "any domain but 1 may be invited")],
+)
+def test_what_may_be_invited_is_said_as_it_is(b2b: Any, words: str) -> None:
+    assert words in inbound(f.OPEN, b2b_management_policies=b2b).summary
+
+
 def test_closed_without_a_partner_is_to_be_confirmed() -> None:
     found = inbound(f.CLOSED, cross_tenant_partners=[])
     assert found.outcome is PARTIAL
@@ -300,7 +308,7 @@ def test_partners_are_shown_with_their_public_name() -> None:
     assert found.severity is Severity.HIGH
     (row,) = found.affected.sample
     assert (row["id"], row["displayName"]) == (TWO, "Fabrikam <b>")
-    assert row["why"] == "not approved, and trusted for isMfaAccepted"
+    assert row["why"] == "not approved, and believed about MFA"
     assert "Fabrikam" not in found.summary
 
 
@@ -343,6 +351,8 @@ def automated(*rows: Any, settings: Settings | None = None, **facts: Any) -> Fin
         ),
         ([f.partner(2, identitySynchronization=f.ABSENT), f.partner(3, **SYNCS)], OWN, FAIL),
         ([f.partner(1, identitySynchronization=f.ABSENT)], OWN, PASS),
+        ([f.partner(2, identitySynchronization=f.ABSENT), f.partner(1, **SYNCS)], OWN, PASS),
+        ([f.partner(2, identitySynchronization=f.ABSENT), f.partner(3)], OWN, PASS),
         ([f.partner(tenantId=None, **SYNCS)], OWN, NOT_ASSESSED),
         ([None], OWN, NOT_ASSESSED),
     ],
