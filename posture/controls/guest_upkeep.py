@@ -1,7 +1,7 @@
 """Guests nobody looks after: switched off and kept, or without a person who answers for them."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from posture.controls.registry import (
@@ -23,7 +23,7 @@ from posture.controls.shared import NO_GUESTS, number
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.access import ACCESS_LISTS, holds_access, not_known
-from posture.snapshot.audits import DISABLED, targets_since
+from posture.snapshot.audits import DISABLED, days_covered, targets_since
 from posture.snapshot.guests import Guest
 from posture.snapshot.power import EXPAND_LIMIT
 from posture.snapshot.types import Gap, Rows
@@ -89,6 +89,7 @@ def disabled_guests_are_deleted(
     guest_memberships: Rows | Gap,
     guest_owned_objects: Rows | Gap,
     guest_app_roles: Rows | Gap,
+    taken_at: datetime,
     thresholds: Thresholds,
 ) -> Verdict:
     """Disabled guests are deleted, not stored.
@@ -131,7 +132,10 @@ def disabled_guests_are_deleted(
             note = f"{since[0].upper()}{since[1:]}."
             return partial(f"{number(t.disabled, 'guest')} switched off and kept.", observed=seen, notes=(note,))
     elif t.holding:
-        told = f"{number(t.holding, 'guest')} switched off, not within the last {days} days of the audit log, still"
+        covered = days_covered(directory_audits, taken_at - timedelta(days=days), taken_at)
+        seen["directory_audits.days the audit log goes back"] = covered
+        ago = f"{days} days" if covered + 1 >= days else f"{number(covered, 'day')}, as far as the audit log goes back,"
+        told = f"{number(t.holding, 'guest')} switched off more than {ago} ago still"
         return failed(f"{told} with groups, roles, applications or objects.", observed=seen)
     if t.unknown:
         raise UnknownValueError(f"accountEnabled of {number(t.unknown, 'guest')} is neither true nor false")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from posture.controls.registry import (
@@ -21,7 +21,7 @@ from posture.controls.shared import NO_GUESTS, ids, number
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.access import not_known
-from posture.snapshot.audits import RESET, events
+from posture.snapshot.audits import RESET, days_covered, events, within
 from posture.snapshot.guests import Guest
 from posture.snapshot.power import expanded, kind_of
 from posture.snapshot.types import Gap, Rows
@@ -157,16 +157,17 @@ def resets_are_accounted_for(
     guest_memberships: Rows | Gap,
     guest_owned_objects: Rows | Gap,
     groups: Rows | Gap,
+    taken_at: datetime,
     thresholds: Thresholds,
 ) -> Verdict:
     """Redemption resets and re-sent invitations are accounted for.
 
     Holds when every guest has the address its name was made from and the audit
     log has no reset, or only resets by `approved_reset_actors` of guests
-    without power. Partial when there are resets and nobody is named as
-    approved, and when addresses differ. Fails when somebody else reset a guest,
-    or a guest was reset who holds a directory role, a role-assignable group or
-    objects of their own.
+    without power; it says how far back the log goes. Partial when there are
+    resets and nobody is named as approved, and when addresses differ. Fails
+    when somebody else reset a guest, or a guest was reset who holds a directory
+    role, a role-assignable group or objects of their own.
 
     Why: a reset keeps the object with its groups and applications and binds it
     to another person's address. Everything looks old and known, and somebody
@@ -198,11 +199,17 @@ def resets_are_accounted_for(
             return partial(told, observed=seen, notes=(f"The audit log was not read: {log}",))
         gap = directory_audits if isinstance(directory_audits, Gap) else None
         raise UnknownValueError(f"resets could not be looked for: {log}", because=gap)
-    told = f"{number(t.resets, 'reset')} of redemption within {thresholds.lookback_days} days"
+    since = taken_at - timedelta(days=thresholds.lookback_days)
+    covered = 0 if isinstance(directory_audits, Gap) else days_covered(directory_audits, since, taken_at)
+    seen["directory_audits.days the audit log goes back"] = covered
+    window = within(thresholds.lookback_days, covered)
+    told = f"{number(t.resets, 'reset') if t.resets else 'No reset'} of redemption {window}"
     if t.powerful:
         return failed(f"{told}, {t.powerful:,} of guests who hold a role, role group or objects.", observed=seen)
     if thresholds.approved_reset_actors and t.foreign:
         return failed(f"{told}, {t.foreign:,} of them not by an approved actor.", observed=seen)
+    if not covered:
+        raise UnknownValueError("no record of the audit log says when it was made")
     if t.unclear:
         told = f"{told}, and whether {number(t.unclear, 'guest')} hold power is not known"
         raise not_known(told, guest_memberships, guest_owned_objects, groups)
@@ -210,7 +217,7 @@ def resets_are_accounted_for(
         raise UnknownValueError(f"the address or name of {number(t.unknown, 'guest')} does not tell")
     if t.foreign or t.changed:
         return partial(f"{told}; {number(t.changed, 'guest')} with another address than their name.", observed=seen)
-    told = f"{told}, each approved" if t.resets else f"No reset of redemption within {thresholds.lookback_days} days"
+    told += ", each approved" if t.resets else ""
     return passed(f"{told}; every address fits its name.", observed=seen)
 
 

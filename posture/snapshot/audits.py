@@ -6,6 +6,7 @@ Source: https://learn.microsoft.com/graph/api/resources/directoryaudit
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from posture.snapshot.values import moment, objects, text
@@ -47,6 +48,26 @@ def events(directory_audits: Iterable[Mapping[str, Any]], activity: str) -> Iter
                 tuple(_actors(row.get("initiatedBy"))),
                 tuple(_ids(row.get("targetResources"))),
             )
+
+
+def days_covered(directory_audits: Iterable[Mapping[str, Any]], since: datetime, taken_at: datetime) -> int:
+    """Return over how many days the records since a moment are spread: what the log can tell, in whole days.
+
+    Entra keeps 7 days without a licence, whatever is asked for; 0 where no record has a time.
+
+    Source: https://learn.microsoft.com/entra/identity/monitoring-health/reference-reports-data-retention
+    """
+    start = since.strftime("%Y-%m-%dT%H:%M:%S")
+    times = (row.get("activityDateTime") for row in objects(directory_audits, "directory audits"))
+    oldest = moment(min((t for t in times if isinstance(t, str) and t >= start), default=None))
+    return 0 if oldest is None else max(1, ceil((taken_at - oldest).total_seconds() / 86_400))
+
+
+def within(days: int, covered: int) -> str:
+    """Return the window in words: the days asked for, or those the log goes back."""
+    if covered + 1 >= days:
+        return f"within {days} days"
+    return f"in the {covered} day{'' if covered == 1 else 's'} that the audit log goes back"
 
 
 def targets_since(directory_audits: Iterable[Mapping[str, Any]], activity: str, since: datetime) -> frozenset[str]:

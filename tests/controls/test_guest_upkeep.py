@@ -34,6 +34,13 @@ class TestDisabled:
     def test_no_guests(self) -> None:
         assert self.judge(guests=[]).outcome is Outcome.NOT_APPLICABLE
 
+    def test_it_says_how_far_back_the_log_goes(self) -> None:
+        held = {"guest_memberships": [in_groups(1, 4), in_groups(2)]}
+        week = self.judge(**held, directory_audits=[disabled(9, 6.5)])
+        assert week.summary.startswith("1 guest switched off more than 7 days, as far as the audit log goes back, ago")
+        month = self.judge(**held, directory_audits=[disabled(9, 29.5)])
+        assert month.summary.startswith("1 guest switched off more than 30 days ago still")
+
     def test_switched_off_and_holding_nothing(self) -> None:
         found = self.judge()
         assert found.outcome is Outcome.PARTIAL

@@ -173,6 +173,22 @@ def test_without_the_audit_log() -> None:
     assert "not read" in changed_.notes[0]
 
 
+def test_it_says_how_far_back_the_log_goes() -> None:
+    """A tenant without P1 keeps 7 days, whatever was asked for."""
+    week = [reset(activityDisplayName="Add user", activityDateTime=ago(d)) for d in (0.5, 6.5)]
+    assert check(*week).summary == (
+        "No reset of redemption in the 7 days that the audit log goes back; every address fits its name."
+    )
+    month = [reset(activityDisplayName="Add user", activityDateTime=ago(29.5)), reset()]
+    found = check(*month, approved=(ADMIN,))
+    assert found.summary.startswith("1 reset of redemption within 30 days, each approved;")
+    moved = check(*week, guests=[guest(1, mail="someone@evil.example")])
+    assert moved.summary.startswith("No reset of redemption in the 7 days")
+    timeless = reset(activityDisplayName="Add user", activityDateTime=None)
+    assert check(timeless).outcome is Outcome.PASS, "another record in the log has its time"
+    assert check(directory_audits=[timeless]).outcome is Outcome.NOT_ASSESSED
+
+
 def test_an_empty_log_is_no_proof() -> None:
     assert check(directory_audits=[]).outcome is Outcome.NOT_ASSESSED
 

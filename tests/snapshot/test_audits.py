@@ -1,5 +1,6 @@
 """Single kinds of events out of the audit log."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posture.errors import UnknownValueError
-from posture.snapshot.audits import DISABLED, events, targets_since
+from posture.snapshot.audits import DISABLED, days_covered, events, targets_since, within
 from tests.facts import TAKEN_AT, ago
 
 SINCE = TAKEN_AT.replace(month=10)
@@ -55,6 +56,28 @@ def test_an_application_is_known_by_two_ids() -> None:
 )
 def test_what_was_done_to_whom(changes: dict[str, Any], found: set[str]) -> None:
     assert targets_since([event(**changes)], DISABLED, SINCE) == found
+
+
+@pytest.mark.parametrize(
+    ("times", "days"),
+    [
+        ([ago(0)], 1),
+        ([ago(1), ago(6.5), ago(3)], 7),
+        ([ago(1), ago(40)], 1),  # what lies before the window says nothing about it
+        ([ago(1), None, 7, "soon", "", "0001-01-01T00:00:00Z"], 1),
+        ([None, "soon"], 0),
+        ([], 0),
+    ],
+)
+def test_how_far_back_the_log_goes(times: list[Any], days: int) -> None:
+    since = TAKEN_AT - timedelta(days=30)
+    assert days_covered([event(activityDateTime=t) for t in times], since, TAKEN_AT) == days
+
+
+def test_the_window_in_words() -> None:
+    assert within(30, 30) == within(30, 29) == "within 30 days"
+    assert within(30, 7) == "in the 7 days that the audit log goes back"
+    assert within(30, 1) == "in the 1 day that the audit log goes back"
 
 
 @given(value=JSON)
