@@ -67,7 +67,8 @@ class RedemptionResets(Tally):
 
     `resets` are the events, `foreign` those not by an approved actor.
     `powerful` are guests with a reset who hold a role, a role-assignable group
-    or objects of their own, `unclear` those for whom that is not known.
+    or objects of their own, `unclear` those for whom that is not known, and
+    resets that do not name theirs.
     `changed` have another address than their name, `unknown` do not tell.
     """
 
@@ -81,6 +82,7 @@ class RedemptionResets(Tally):
             if event.result != "failure" and (event.when is None or event.when >= since):
                 self.resets += 1
                 self.foreign += approved.isdisjoint(event.actors)
+                self.unclear += not event.targets
                 self._targets.update(event.targets)
         groups = context.facts.get("groups")
         self._assignable = _assignable(groups) if groups is not None and self._targets else None
@@ -194,11 +196,9 @@ def resets_are_accounted_for(
     seen = {"resets in the log": t.resets, "resets not approved": t.foreign, "guests with another address": t.changed}
     log = _log_gap(directory_audits)
     if log:
-        if t.changed:
-            told = f"{number(t.changed, 'guest')} with another address than their name; resets were not looked for."
-            return partial(told, observed=seen, notes=(f"The audit log was not read: {log}",))
+        also = f"; {number(t.changed, 'guest')} with another address than their name" if t.changed else ""
         gap = directory_audits if isinstance(directory_audits, Gap) else None
-        raise UnknownValueError(f"resets could not be looked for: {log}", because=gap)
+        raise UnknownValueError(f"resets could not be looked for: {log}{also}", because=gap)
     since = taken_at - timedelta(days=thresholds.lookback_days)
     covered = 0 if isinstance(directory_audits, Gap) else days_covered(directory_audits, since, taken_at)
     seen["directory_audits.days the audit log goes back"] = covered
