@@ -128,7 +128,7 @@ def disabled_guests_are_deleted(
         if t.holding:
             told = f"{number(t.holding, 'guest')} switched off still with access; {since}"
             raise UnknownValueError(told, because=directory_audits)
-        if t.disabled and not t.unclear:
+        if t.disabled and not t.unclear and not t.unknown:
             note = f"{since[0].upper()}{since[1:]}."
             return partial(f"{number(t.disabled, 'guest')} switched off and kept.", observed=seen, notes=(note,))
     elif t.holding:

@@ -34,6 +34,11 @@ class TestDisabled:
     def test_no_guests(self) -> None:
         assert self.judge(guests=[]).outcome is Outcome.NOT_APPLICABLE
 
+    def test_who_does_not_say_is_unknown_with_and_without_the_log(self) -> None:
+        guests = [guest(1, accountEnabled=False), guest(2, accountEnabled=None)]
+        assert self.judge(guests=guests).outcome is Outcome.NOT_ASSESSED
+        assert self.judge(guests=guests, directory_audits=gap("directory_audits")).outcome is Outcome.NOT_ASSESSED
+
     def test_it_says_how_far_back_the_log_goes(self) -> None:
         held = {"guest_memberships": [in_groups(1, 4), in_groups(2)]}
         week = self.judge(**held, directory_audits=[disabled(9, 6.5)])
