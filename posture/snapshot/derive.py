@@ -11,6 +11,7 @@ What guests must prove under Conditional Access stands in `conditional_access`.
 Pure; what is absent, null or unknown raises UnknownValueError.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -109,7 +110,7 @@ def b2b_definition(policy: Mapping[str, Any]) -> Mapping[str, Any] | None:
             raise UnknownValueError("the definition of the B2B policy cannot be read")
         if kind is None and not isinstance(decoded, Mapping):
             raise UnknownValueError("the definition of a policy cannot be read, and it may be the B2B policy")
-    if ours or (kind is None and not entries):
+    if ours or kind is None:
         raise UnknownValueError("the B2B policy has no definition that can be read")
     return None
 
@@ -259,6 +260,14 @@ def access(setting: Mapping[str, Any]) -> Access:
     return Access(_reach(setting, "usersAndGroups", "allusers"), _reach(setting, "applications", "allapplications"))
 
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SETS_OF_APPLICATIONS = {"office365", "microsoftadminportals"}
+"""Words that stand for some applications.
+
+Source: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicytarget
+"""
+
+
 def _reach(setting: Mapping[str, Any], key: str, everything: str) -> Reach:
     side = block(setting, key)
     kind = text(side, "accessType")
@@ -269,6 +278,9 @@ def _reach(setting: Mapping[str, Any], key: str, everything: str) -> Reach:
         raise UnknownValueError(f"{key} names no target")
     if everything in targets:
         return Reach.ALL if kind == "allowed" else Reach.NONE
+    for word in sorted(targets - _SETS_OF_APPLICATIONS):
+        if not _ID.fullmatch(word):  # a word for a set: it may mean everybody
+            raise UnknownValueError(f"a target of {key} is {word!r}")
     return Reach.SOME
 
 

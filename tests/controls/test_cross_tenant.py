@@ -26,8 +26,8 @@ SAMPLES = Path(__file__).parents[3] / "shared" / "graph" / "samples"
 
 OFFICE = f.b2b_setting("allowed", "allowed", applications_target="Office365")
 ONE_GROUP = f.b2b_setting("allowed", "allowed", users_target=f.object_id(1, 1))
-BOTH_NARROW = f.b2b_setting("allowed", "allowed", users_target="g", applications_target="Office365")
-ALL_BUT_ONE = f.b2b_setting("blocked", "blocked", users_target="g", applications_target="a")
+BOTH_NARROW = f.b2b_setting("allowed", "allowed", users_target=f.object_id(1, 1), applications_target="Office365")
+ALL_BUT_ONE = f.b2b_setting("blocked", "blocked", users_target=f.object_id(1, 1), applications_target=f.object_id(1, 4))
 USERS_ONLY = f.b2b_setting("blocked", "allowed")
 UNREADABLE = [
     f.ABSENT,

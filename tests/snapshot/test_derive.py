@@ -112,6 +112,8 @@ UNREADABLE = [
     ("cut short", [raw([ALLOW[:-5]])]),
     ("not JSON, but ours", [raw(["B2BManagementPolicy: allow"], type="TokenLifetimePolicy")]),
     ("our type with another content", [raw(['{"X":{}}'], type="B2BManagementPolicy")]),
+    ("no type, with another content", [raw(['{"X":{}}'])]),
+    ("no type, an object of another content", [raw([{"X": {}}])]),
     ("inner null", [raw(['{"B2BManagementPolicy":null}'])]),
     ("lists no object", [raw(['{"B2BManagementPolicy":{"InvitationsAllowedAndBlockedDomainsPolicy":[]}}'])]),
     ("allowed null", [f.b2b_policy(None)]),
@@ -274,6 +276,7 @@ def broken(**changes: Any) -> dict[str, Any]:
         broken(targets=None),
         broken(targets=f.ABSENT),
         broken(targets=["AllUsers"]),
+        broken(targets=[{"target": "AllExternalUsers", "targetType": "user"}]),
         broken(targets=[{"targetType": "user"}]),
     ],
 )
