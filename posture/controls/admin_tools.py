@@ -81,7 +81,7 @@ def _blocks(policy: GuestPolicy) -> str | None:
         "prowler": ("entra_admin_portals_access_restriction",),
     },
     parameters=("guest_admin_exception_groups", "break_glass_ids"),
-    empty_is_good="mfa_exclusions: no guest is left out by name.",
+    empty_is_good="mfa_exclusions, external_members: nobody from outside is left out by name.",
     unverified=(
         "the switch Restrict access to Microsoft Entra admin center is in no Graph metadata read: look in the portal",
     ),
@@ -90,6 +90,7 @@ def portals_are_closed_to_guests(
     conditional_access_policies: Rows | Gap,
     security_defaults: Mapping[str, Any] | Gap,
     mfa_exclusions: MfaExclusions | Gap,
+    external_members: Rows | Gap,
     privileged_group_members: Rows | Gap,
     groups: Rows | Gap,
     thresholds: Thresholds,
@@ -129,7 +130,7 @@ def portals_are_closed_to_guests(
     if isinstance(conditional_access_policies, Gap):
         without_policies(conditional_access_policies, security_defaults)
         return partial("Security defaults alone ask for MFA before Azure management.")
-    left_out = exclusions(mfa_exclusions, privileged_group_members, groups, thresholds)
+    left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     left_out = replace(left_out, break_glass=(*left_out.break_glass, *thresholds.guest_admin_exception_groups))
     policies = guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups)
     found = {words: coverage(policies, left_out, _blocks, application=app) for app, words in _TARGETS.items()}

@@ -76,13 +76,14 @@ _DEFAULTS = "https://graph.microsoft.com/v1.0/policies/identitySecurityDefaultsE
         Authority("Maester", "MT.1016: MFA for guests", readings.maester_mfa_for_guests),
     ),
     parameters=("allowed_excluded_app_ids", "break_glass_ids"),
-    empty_is_good="mfa_exclusions: no guest is left out by name.",
+    empty_is_good="mfa_exclusions, external_members: nobody from outside is left out by name.",
     unverified=("that the application left out by default is the one guests need for My Access: matched by name",),
 )
 def guests_must_pass_mfa(
     conditional_access_policies: Rows | Gap,
     security_defaults: Mapping[str, Any] | Gap,
     mfa_exclusions: MfaExclusions | Gap,
+    external_members: Rows | Gap,
     privileged_group_members: Rows | Gap,
     groups: Rows | Gap,
     authentication_strengths: Rows | Gap,
@@ -123,14 +124,17 @@ def guests_must_pass_mfa(
     https://learn.microsoft.com/entra/id-governance/entitlement-management-external-users
     https://github.com/cisagov/ScubaGear/blob/main/PowerShell/ScubaGear/baselines/aad.md
     """
-    left_out = exclusions(mfa_exclusions, privileged_group_members, groups, thresholds)
+    left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     found = guest_mfa(conditional_access_policies, security_defaults, left_out, authentication_strengths)
     seen = {"MFA asked of guests": found.level, "by": found.by, "policies": list(found.policies)}
     if found.level == "all":
         return passed("Every kind of guest must pass MFA on every resource.", observed=seen, notes=found.notes)
+    members = () if isinstance(mfa_exclusions, Gap) else mfa_exclusions.members
     if found.level == "some":
-        return partial(f"MFA for guests has holes: {'; '.join(found.reasons)}.", observed=seen, notes=found.notes)
-    return failed("Nothing asks guests for MFA.", observed=seen, notes=(*found.reasons, *found.notes))
+        told = f"MFA for guests has holes: {'; '.join(found.reasons)}."
+        return partial(told, observed=seen, affected=members, notes=found.notes)
+    told = "Nothing asks guests for MFA."
+    return failed(told, observed=seen, affected=members, notes=(*found.reasons, *found.notes))
 
 
 def _blocks_client(client: str) -> Any:
@@ -205,12 +209,13 @@ def legacy_blocked(policies: list[GuestPolicy], left_out: GuestExclusions) -> Co
         ),
     ),
     parameters=("allowed_excluded_app_ids", "break_glass_ids"),
-    empty_is_good="mfa_exclusions: no guest is left out by name.",
+    empty_is_good="mfa_exclusions, external_members: nobody from outside is left out by name.",
 )
 def legacy_protocols_are_blocked(
     conditional_access_policies: Rows | Gap,
     security_defaults: Mapping[str, Any] | Gap,
     mfa_exclusions: MfaExclusions | Gap,
+    external_members: Rows | Gap,
     privileged_group_members: Rows | Gap,
     groups: Rows | Gap,
     thresholds: Thresholds,
@@ -244,7 +249,7 @@ def legacy_protocols_are_blocked(
     if isinstance(conditional_access_policies, Gap):
         without_policies(conditional_access_policies, security_defaults)
         return passed("Security defaults are on and block legacy authentication.")
-    left_out = exclusions(mfa_exclusions, privileged_group_members, groups, thresholds)
+    left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     found = legacy_blocked(guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups), left_out)
     seen = {"kinds of guests kept from legacy clients": sorted(found.types)}
     if not found.missing:
@@ -299,12 +304,13 @@ def _cis_azure_511(security_defaults: Mapping[str, Any] | Gap, **_: Any) -> Outc
         Authority("CIS Azure Foundations", "5.1.1 (v6.0): security defaults are on", _cis_azure_511),
     ),
     parameters=("allowed_excluded_app_ids", "break_glass_ids"),
-    empty_is_good="mfa_exclusions: no guest is left out by name.",
+    empty_is_good="mfa_exclusions, external_members: nobody from outside is left out by name.",
 )
 def a_baseline_is_in_force(
     conditional_access_policies: Rows | Gap,
     security_defaults: Mapping[str, Any] | Gap,
     mfa_exclusions: MfaExclusions | Gap,
+    external_members: Rows | Gap,
     privileged_group_members: Rows | Gap,
     groups: Rows | Gap,
     authentication_strengths: Rows | Gap,
@@ -345,7 +351,7 @@ def a_baseline_is_in_force(
     if not enforced:
         defaults_on(security_defaults)
         return failed("Security defaults are off and no Conditional Access policy is enforced.", observed=seen)
-    left_out = exclusions(mfa_exclusions, privileged_group_members, groups, thresholds)
+    left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     mfa = guest_mfa(conditional_access_policies, security_defaults, left_out, authentication_strengths)
     legacy = legacy_blocked(guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups), left_out)
     open_ends = [] if mfa.level == "all" else ["guests are not all asked for MFA"]

@@ -131,12 +131,13 @@ def _missing(found: Coverage) -> list[str]:
         "allowed_excluded_app_ids",
         "break_glass_ids",
     ),
-    empty_is_good="mfa_exclusions: no guest is left out by name.",
+    empty_is_good="mfa_exclusions, external_members: nobody from outside is left out by name.",
     unverified=("the body of the request that makes the policy",),
 )
 def guest_sessions_are_short(
     conditional_access_policies: Rows,
     mfa_exclusions: MfaExclusions | Gap,
+    external_members: Rows | Gap,
     privileged_group_members: Rows | Gap,
     groups: Rows | Gap,
     subscribed_skus: Rows | Gap,
@@ -169,7 +170,7 @@ def guest_sessions_are_short(
     https://learn.microsoft.com/entra/external-id/one-time-passcode
     https://learn.microsoft.com/graph/api/resources/signinfrequencysessioncontrol
     """
-    left_out = exclusions(mfa_exclusions, privileged_group_members, groups, thresholds)
+    left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     policies = guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups)
     if not policies:
         _unless_licensed(subscribed_skus)
@@ -229,12 +230,13 @@ def _optional_terms(policies: Iterable[Mapping[str, Any]]) -> set[str]:
         "other": ("Microsoft's Zero Trust workshop, item RMI_008: terms of use for guests",),
     },
     parameters=("allowed_excluded_app_ids", "break_glass_ids"),
-    empty_is_good="mfa_exclusions: no guest is left out by name.",
+    empty_is_good="mfa_exclusions, external_members: nobody from outside is left out by name.",
     unverified=("the NIST and ISO mapping, which is ours",),
 )
 def guests_accept_terms(
     conditional_access_policies: Rows,
     mfa_exclusions: MfaExclusions | Gap,
+    external_members: Rows | Gap,
     privileged_group_members: Rows | Gap,
     groups: Rows | Gap,
     subscribed_skus: Rows | Gap,
@@ -266,7 +268,7 @@ def guests_accept_terms(
     https://learn.microsoft.com/entra/external-id/authentication-conditional-access
     https://learn.microsoft.com/entra/external-id/b2b-fundamentals
     """
-    left_out = exclusions(mfa_exclusions, privileged_group_members, groups, thresholds)
+    left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     optional = _optional_terms(conditional_access_policies)
 
     def does(policy: GuestPolicy) -> str | None:

@@ -544,7 +544,7 @@ def _prowler_email_otp(authentication_methods_policy: Mapping[str, Any], **_: An
         ),
     ),
     parameters=("break_glass_ids", "allowed_excluded_app_ids"),
-    empty_is_good="identity_providers: no further provider is set up. mfa_exclusions: no guest is left out by name.",
+    empty_is_good="identity_providers: no further provider is set up. mfa_exclusions, external_members: nobody from outside is left out by name.",
     unverified=("whether identityProviders lists Facebook in every tenant",),
 )
 def redemption_falls_back_to_a_code(
@@ -554,6 +554,7 @@ def redemption_falls_back_to_a_code(
     conditional_access_policies: Rows | Gap,
     security_defaults: Mapping[str, Any] | Gap,
     mfa_exclusions: MfaExclusions | Gap,
+    external_members: Rows | Gap,
     privileged_group_members: Rows | Gap,
     groups: Rows | Gap,
     authentication_strengths: Rows | Gap,
@@ -606,7 +607,7 @@ def redemption_falls_back_to_a_code(
             notes = ("CIS 7.2.2 asks for SharePoint's integration with Entra B2B, which needs the passcode.",)
             return passed("Email one-time passcode is off for guests.", observed=observed, notes=notes)
         return failed(f"Email one-time passcode is on for guests ({otp}).", observed=observed)
-    left_out = exclusions(mfa_exclusions, privileged_group_members, groups, thresholds)
+    left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     mfa = guest_mfa(conditional_access_policies, security_defaults, left_out, authentication_strengths)
     observed |= {"conditional_access_policies.MFA asked of guests": mfa.level}
     if mfa.level == "none":

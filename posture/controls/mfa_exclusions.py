@@ -12,7 +12,9 @@ from posture.snapshot.conditional_access import (
     external_counts,
 )
 from posture.snapshot.guests import Guest
+from posture.snapshot.power import person
 from posture.snapshot.types import Gap, GapReason, Rows
+from posture.snapshot.values import objects, text
 
 _ENTRA = "externalazuread"
 _PLAIN = [{"signInType": "federated", "issuer": "ExternalAzureAD", "issuerAssignedId": None}]
@@ -20,13 +22,14 @@ _PLAIN = [{"signInType": "federated", "issuer": "ExternalAzureAD", "issuerAssign
 _ELSEWHERE = {"mail", "google.com", "facebook.com", "microsoftaccount"}
 
 
-@tally("mfa_exclusions", control="GUEST-AUT-001", optional=("conditional_access_policies",))
+@tally("mfa_exclusions", control="GUEST-AUT-001", optional=("conditional_access_policies", "external_members"))
 class MfaExclusions(Tally):
-    """Guests whom a Conditional Access policy leaves out by name, and guests without an Entra account.
+    """Guests and external members whom a Conditional Access policy leaves out by name, and guests without Entra.
 
     `without_entra` counts accepted guests who sign in by emailed code, Google,
     Facebook, a personal account or a SAML provider; `unknown_home` those whose
-    `identities` do not tell. Source: https://learn.microsoft.com/entra/external-id/user-properties
+    `identities` do not tell. `members` are the external members among those
+    left out, as a finding shows them. Source: https://learn.microsoft.com/entra/external-id/user-properties
     """
 
     def __init__(self, context: TallyContext) -> None:
@@ -34,6 +37,12 @@ class MfaExclusions(Tally):
         policies = context.facts.get("conditional_access_policies")
         self._left_out = frozenset() if policies is None else excluded_user_ids(policies)
         self.left_out: set[str] = set()
+        self.members: list[dict[str, Any]] = []
+        members = context.facts.get("external_members", ())
+        for row in objects(members, "external members") if self._left_out else ():
+            if (member_id := text(row, "id").casefold()) in self._left_out:
+                self.left_out.add(member_id)
+                self.members.append(person(row, "external member left out of a Conditional Access policy by name"))
         self.without_entra = 0
         self.unknown_home = 0
 
@@ -68,6 +77,7 @@ def _signs_in_with_entra(row: Mapping[str, Any]) -> bool | None:
 
 def exclusions(
     mfa_exclusions: MfaExclusions | Gap,
+    external_members: Rows | Gap,
     privileged_group_members: Rows | Gap,
     groups: Rows | Gap,
     thresholds: Thresholds,
@@ -79,6 +89,7 @@ def exclusions(
         not_entra=_not_entra(mfa_exclusions),
         guest_groups=groups if isinstance(groups, Gap) else all_guest_groups(groups),
         break_glass=thresholds.break_glass_ids,
+        members=external_members if isinstance(external_members, Gap) else None,
         allowed_applications=thresholds.allowed_excluded_app_ids,
     )
 

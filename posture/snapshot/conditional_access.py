@@ -57,6 +57,27 @@ _CONTROLS = frozenset(
         "riskremediation",
     }
 )
+_USERS = frozenset(
+    f"{way}{what}" for way in ("include", "exclude") for what in ("Users", "Groups", "Roles", "GuestsOrExternalUsers")
+)
+_APPLICATIONS = frozenset(
+    {
+        "includeApplications",
+        "excludeApplications",
+        "includeUserActions",
+        "includeAuthenticationContextClassReferences",
+        "applicationFilter",
+    }
+)
+_GRANT = frozenset(
+    {"operator", "builtInControls", "customAuthenticationFactors", "termsOfUse", "authenticationStrength"}
+)
+"""The parts of a policy that are read; any other may change whom it reaches.
+
+Source: https://learn.microsoft.com/graph/api/resources/conditionalaccessusers
+https://learn.microsoft.com/graph/api/resources/conditionalaccessapplications
+"""
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BUILT_IN_STRENGTHS = {f"00000000-0000-0000-0000-00000000000{n}" for n in (2, 3, 4)}
 """MFA, passwordless MFA and phishing-resistant MFA.
 
@@ -175,6 +196,18 @@ class _Reading:
             return frozenset()
         return frozenset(v.casefold() for v in value)
 
+    def people(self, obj: Mapping[str, Any], key: str) -> frozenset[str]:
+        """Return the ids of people; a word for a set of people that is none we know makes the policy unclear."""
+        found = self.words(obj, key) - {"guestsorexternalusers"}
+        if not all(map(_ID.fullmatch, found)):
+            self.unclear.append(f"{key} has a word this version does not know")
+        return found
+
+    def only(self, obj: Mapping[str, Any], known: Collection[str], words: str) -> None:
+        """Note a part of the policy that this version does not know: it may leave somebody out."""
+        if any(value and key not in known and "@odata." not in key for key, value in obj.items()):
+            self.unclear.append(f"its {words} hold something this version does not know")
+
     def part(self, obj: Mapping[str, Any], key: str, *, needed: bool = False) -> Mapping[str, Any]:
         """Return an object; null and absent are empty unless needed."""
         value = obj.get(key)
@@ -193,6 +226,8 @@ def _policy(policy: Mapping[str, Any], strengths: Mapping[str, Any], guest_group
     conditions = read.part(policy, "conditions", needed=True)
     users = read.part(conditions, "users", needed=bool(conditions))
     applications = read.part(conditions, "applications", needed=bool(conditions))
+    read.only(users, _USERS, "users")
+    read.only(applications, _APPLICATIONS, "applications")
     groups = read.words(users, "includeGroups")
     types, some_types = _types(users, bool(groups & guest_groups), read)
     clients = read.words(conditions, "clientAppTypes", needed=bool(conditions))
@@ -212,7 +247,7 @@ def _policy(policy: Mapping[str, Any], strengths: Mapping[str, Any], guest_group
         excluded_applications=read.words(applications, "excludeApplications"),
         narrowed_by=(*_narrowed_applications(applications), *_narrowed(conditions)),
         clients=clients,
-        excluded_users=read.words(users, "excludeUsers") - {"guestsorexternalusers"},
+        excluded_users=read.people(users, "excludeUsers"),
         excluded_groups=read.words(users, "excludeGroups"),
         excluded_roles=read.words(users, "excludeRoles"),
         blocks=blocks,
@@ -316,6 +351,7 @@ def _grant(
     grant = read.part(policy, "grantControls")
     if not grant:
         return False, "", ()
+    read.only(grant, _GRANT, "grant controls")
     controls = read.words(grant, "builtInControls")
     if not controls <= _CONTROLS:
         read.unclear.append("builtInControls has a word this version does not know")
@@ -358,8 +394,9 @@ def _strength(grant: Mapping[str, Any], strengths: Mapping[str, Any], read: _Rea
 class GuestExclusions:
     """Which guests sit in the exclusions of policies.
 
-    `users` are the ids among all `excludeUsers` that are guests, a Gap where
-    the guest list was not read. `groups` maps the id of an excluded group to
+    `users` are the ids among all `excludeUsers` that are guests or external
+    members, a Gap where the guest list was not read; `members` is the Gap where
+    external members were not. `groups` maps the id of an excluded group to
     how many externals it holds; a group missing from it was not read.
     `not_entra` counts guests who sign in by code, Google, SAML or a personal
     account, to whom authentication strengths do not apply; a Gap where unknown.
@@ -372,6 +409,7 @@ class GuestExclusions:
     not_entra: int | Gap
     guest_groups: Collection[str] | Gap = ()
     break_glass: Collection[str] = ()
+    members: Gap | None = None
     allowed_applications: Collection[str] = (ENTITLEMENT_MANAGEMENT_APP,)
 
 
@@ -382,7 +420,8 @@ def external_counts(privileged_group_members: Iterable[Mapping[str, Any]] | Gap)
     found = {}
     for group in objects(privileged_group_members, "group members"):
         members = group.get("members")
-        told = [_outside(m) for m in members] if isinstance(members, list) else [None]
+        cut_short = "members@odata.nextLink" in group
+        told = [_outside(m) for m in members] if isinstance(members, list) and not cut_short else [None]
         if None not in told:
             found[str(group.get("id", "")).casefold()] = sum(map(bool, told))
     return found
@@ -490,7 +529,7 @@ def _weaknesses(
     if not isinstance(exclusions.users, Gap):
         users = policy.excluded_users & ({u.casefold() for u in exclusions.users} - spared)
         if users:
-            found.append(f"a policy leaves out guests by name ({len(users)})")
+            found.append(f"a policy leaves out guests or external members by name ({len(users)})")
     return found
 
 
@@ -501,8 +540,13 @@ def _unread_exclusions(policy: GuestPolicy, exclusions: GuestExclusions) -> list
     unread = policy.excluded_groups - spared - exclusions.groups.keys()
     if unread:
         found.append(f"the members of {len(unread)} groups left out of a policy could not be read")
-    if isinstance(exclusions.users, Gap) and policy.excluded_users - spared:
-        found.append("a policy leaves out users by name and the guest list could not be read")
+    if isinstance(exclusions.users, Gap):
+        if policy.excluded_users - spared:
+            found.append("a policy leaves out users by name and the guest list could not be read")
+    elif exclusions.members and policy.excluded_users - spared:
+        found.append(
+            f"a policy leaves out users by name and external members could not be read: {exclusions.members.detail}"
+        )
     return found
 
 

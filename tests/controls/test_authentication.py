@@ -41,6 +41,7 @@ def facts(*policies: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "conditional_access_policies": list(policies),
         "security_defaults": security_defaults(),
         "guests": [guest(1), guest(2)],
+        "external_members": [guest(5, userType="Member")],
         "privileged_group_members": [members_of(1, member(1)), members_of(2, outsider(1))],
         "groups": [group(1), group(2)],
         "authentication_strengths": [],
@@ -140,6 +141,15 @@ class TestMfa:
         found = self.judge(guest_policy(users={"excludeUsers": [object_id(1).upper()]}))
         assert found.outcome is Outcome.PARTIAL
         assert [row["id"] for row in found.affected.sample] == [object_id(1)]
+
+    def test_external_members_left_out_by_name(self) -> None:
+        by_name = guest_policy(users={"excludeUsers": [object_id(5)]})
+        found = self.judge(by_name)
+        assert found.outcome is Outcome.PARTIAL, "an external member is one of the kinds of guests"
+        assert [row["id"] for row in found.affected.sample] == [object_id(5)]
+        refused = self.judge(by_name, external_members=gap("external_members"))
+        assert refused.outcome is Outcome.NOT_ASSESSED
+        assert self.judge(guest_policy(), external_members=gap("external_members")).outcome is Outcome.PASS
 
     def test_parameters(self) -> None:
         left_out = guest_policy(users={"excludeGroups": [object_id(2, 1)]})

@@ -55,16 +55,32 @@ def test_guests_left_out_by_name() -> None:
     assert [row["id"] for row in counted.affected.sample] == [f.object_id(2)]
 
 
+def test_external_members_left_out_by_name() -> None:
+    policy = f.guest_policy(users={"excludeUsers": [f.object_id(2), f.object_id(3).upper()]})
+    members = [f.guest(3, userType="Member", displayName="Employed elsewhere"), f.guest(4, userType="Member")]
+    counted = f.counted(
+        "mfa_exclusions",
+        guests=[f.guest(1), f.guest(2)],
+        external_members=members,
+        conditional_access_policies=[policy],
+    )
+    assert counted.left_out == {f.object_id(2), f.object_id(3)}
+    assert [m["displayName"] for m in counted.members] == ["Employed elsewhere"]
+    unread = f.counted("mfa_exclusions", guests=[f.guest(1)], conditional_access_policies=[policy])
+    assert unread.members == []
+
+
 def test_what_is_handed_to_the_judgement() -> None:
     code = f.counted("mfa_exclusions", guests=[f.guest(1, identities=[identity("mail")])])
     unclear = f.counted("mfa_exclusions", guests=[f.guest(1, identities=None)])
     refused = f.gap("guests")
     chosen = Thresholds(break_glass_ids=("b",), allowed_excluded_app_ids=("a",))
-    found = exclusions(code, f.gap("privileged_group_members"), [f.group(1)], chosen)
+    found = exclusions(code, [], f.gap("privileged_group_members"), [f.group(1)], chosen)
     assert (found.not_entra, found.groups, found.guest_groups) == (1, {}, frozenset())
     assert (found.break_glass, found.allowed_applications) == (("b",), ("a",))
-    assert isinstance(exclusions(unclear, [], [], chosen).not_entra, Gap)
-    lost = exclusions(refused, [], f.gap("groups"), chosen)
+    assert isinstance(exclusions(unclear, [], [], [], chosen).not_entra, Gap)
+    lost = exclusions(refused, f.gap("external_members"), [], f.gap("groups"), chosen)
     assert lost.users is refused
     assert lost.not_entra is refused
+    assert isinstance(lost.members, Gap)
     assert isinstance(lost.guest_groups, Gap)

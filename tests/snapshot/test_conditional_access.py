@@ -219,6 +219,10 @@ UNCLEAR = [
     ("no clients", f.guest_policy(conditions={"clientAppTypes": f.ABSENT})),
     ("applications not words", f.guest_policy(applications={"includeApplications": [1]})),
     ("exclusions not words", users(excludeUsers=[None])),
+    ("a word for people left out", users(excludeUsers=["AllTrustedGuests"])),
+    ("a new way to leave people out", users(excludePersonas=["contractors"])),
+    ("a new way to narrow applications", f.guest_policy(applications={"excludeNetworkAccess": {"tags": ["a"]}})),
+    ("a new kind of grant", f.guest_policy(grant={"trustedPartner": True})),
 ]
 
 
@@ -279,6 +283,9 @@ def test_exclusions_that_were_not_read_are_not_taken_for_empty() -> None:
     by_name = users(excludeUsers=[f.object_id(9)])
     with pytest.raises(UnknownValueError, match="guest list"):
         mfa(by_name, users=f.gap("guests"))
+    with pytest.raises(UnknownValueError, match="external members"):
+        mfa(by_name, members=f.gap("external_members"))
+    assert mfa(by_name, members=f.gap("external_members"), break_glass=(f.object_id(9),)).level == "all"
     # A hole that is known anyway stands.
     known = f.guest_policy(state="enabledForReportingButNotEnforced", users={"excludeGroups": [f.object_id(7, 1)]})
     assert mfa(known).level == "some"
@@ -322,13 +329,14 @@ def test_external_counts() -> None:
         {"id": "d", "members": None},
         {"id": "e"},
     ]
+    rows.append({"id": "f", "members": [member], "members@odata.nextLink": "https://graph.microsoft.com/v1.0/x"})
     assert ca.external_counts(rows) == {"a": 0, "b": 2}
     assert ca.external_counts(f.gap("privileged_group_members")) == {}
 
 
 def test_excluded_user_ids() -> None:
-    policies = [users(excludeUsers=["A", "GuestsOrExternalUsers"]), f.guest_policy(state="disabled")]
-    assert ca.excluded_user_ids(policies) == {"a"}
+    policies = [users(excludeUsers=[f.object_id(7).upper(), "GuestsOrExternalUsers"]), f.guest_policy(state="disabled")]
+    assert ca.excluded_user_ids(policies) == {f.object_id(7)}
 
 
 @pytest.mark.parametrize(("file", "level"), [("includeGuests", "all"), ("excludeGuests", "some")])
