@@ -65,7 +65,10 @@ def exported_categories(log_export: Iterable[Mapping[str, Any]]) -> set[str]:
             (text(log, "category"), flag(log, "enabled"))
             for log in objects(items(properties, "logs"), "log categories")
         ]
-        if any(isinstance(properties.get(key), str) and properties[key].strip() for key in _DESTINATIONS):
+        places = [properties.get(key) for key in _DESTINATIONS]
+        if not all(isinstance(place, str | None) for place in places):
+            raise UnknownValueError("a diagnostic setting does not say where it sends its logs")
+        if any(place and place.strip() for place in places):
             found.update(category for category, enabled in logs if enabled)
     return found
 

@@ -30,6 +30,7 @@ def holds_access(guest: Guest) -> bool | None:
         if not isinstance(entries, list):
             sure = False
             continue
+        sure = sure and not any(f"{key}@odata.nextLink" in row for key in keys if row)
         for entry in entries:
             if not isinstance(entry, Mapping):
                 sure = False
@@ -43,7 +44,10 @@ def holds_access(guest: Guest) -> bool | None:
 
 def can_use(guest: Guest) -> bool | None:
     """Return whether a guest who is not switched off holds access or a licence; None where that is not known."""
-    access = True if guest["assignedLicenses"] else holds_access(guest)
+    licences = guest["assignedLicenses"]
+    access = True if licences else holds_access(guest)
+    if access is False and not isinstance(licences, list):
+        return None
     return None if access and guest.enabled is None else access
 
 

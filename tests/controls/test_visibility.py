@@ -59,6 +59,8 @@ def test_categories_of_several_settings_add_up_and_switched_off_ones_do_not() ->
     assert exported_categories(rows) == {"AuditLogs"}
     with pytest.raises(UnknownValueError):
         exported_categories([*rows, {"id": "x"}])
+    with pytest.raises(UnknownValueError):
+        exported_categories([diagnostic_setting("AuditLogs", workspaceId={"id": "w"})])
 
 
 class TestExport:

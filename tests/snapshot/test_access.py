@@ -56,6 +56,11 @@ def test_what_a_guest_holds(found: Guest, answer: bool | None) -> None:
     assert holds_access(found) is answer
 
 
+def test_units_that_go_on_in_another_page_do_not_prove_nothing() -> None:
+    row = {"id": ME, "transitiveMemberOf": [UNIT], "transitiveMemberOf@odata.nextLink": "https://graph.microsoft.com/x"}
+    assert holds_access(Guest(guest(1), {**holder().side, "guest_memberships": row})) is None
+
+
 def test_direct_memberships_stand_in_for_all() -> None:
     direct = Guest(guest(1), {**holder().side, "guest_memberships": {"id": ME, "memberOf": [GROUP]}})
     assert holds_access(direct) is True
@@ -69,6 +74,8 @@ def test_direct_memberships_stand_in_for_all() -> None:
         (holder([GROUP], accountEnabled=None), None),
         (holder(accountEnabled=None), False),
         (holder([GROUP]), True),
+        (holder(assignedLicenses=None), None),
+        (holder([GROUP], assignedLicenses=None), True),
     ],
 )
 def test_what_a_guest_can_use(found: Guest, answer: bool | None) -> None:
