@@ -69,11 +69,12 @@ class Acceptances:
         single = [r for r in ours if _scoped(r) and self._covered[id(r)]]
         self._used.update(id(r) for r in (*whole, *single))
         count, accepted = finding.affected.count, finding.affected.accepted
+        single.sort(key=lambda r: -self._covered[id(r)])
+        each = (*(count for _ in whole), *(self._covered[id(r)] for r in single))
         if whole:
-            taken = Acceptance(whole[0], "all", count, tuple(whole[1:] + single))
+            taken = Acceptance(whole[0], "all", count, tuple(whole[1:] + single), each)
         elif single and accepted:
-            single.sort(key=lambda r: -self._covered[id(r)])
-            taken = Acceptance(single[0], "all" if accepted == count else "some", accepted, tuple(single[1:]))
+            taken = Acceptance(single[0], "all" if accepted == count else "some", accepted, tuple(single[1:]), each)
         else:
             return finding
         return replace(finding, accepted=taken)
@@ -86,7 +87,7 @@ class Acceptances:
         if finding.outcome is not Outcome.MANUAL:
             return finding
         ours = [a for a in attestations if same_id(a.control, finding.control.code)]
-        told = max((a for a in ours if a.when <= self._today <= a.until), key=lambda a: a.when, default=None)
+        told = self._last(ours)
         if told is None:
             over = max((a for a in ours if a.until < self._today), key=lambda a: a.until, default=None)
             words = (f"The attestation by {over.who} ended on {over.until}.",) if over else ()
@@ -100,15 +101,52 @@ class Acceptances:
             outcome, Severity.INFO
         )
         summary = f"Attested as {outcome.value} by {told.who} on {told.when}, until {told.until}."
-        return replace(finding, outcome=outcome, severity=severity, summary=summary, attested=True)
+        proof = (f"Evidence named by {told.who}: {told.evidence}",) if told.evidence else ()
+        return replace(
+            finding,
+            outcome=outcome,
+            severity=severity,
+            summary=summary,
+            notes=(*finding.notes, *proof),
+            attested=True,
+        )
+
+    def _last(self, attestations: Iterable[Attestation]) -> Attestation | None:
+        """Return the one given last of those that hold."""
+        live = (a for a in attestations if a.when <= self._today <= a.until)
+        return max(live, key=lambda a: a.when, default=None)
+
+    def told(
+        self, attestations: Iterable[Attestation], findings: Iterable[Finding]
+    ) -> tuple[tuple[Attestation, str], ...]:
+        """Return every attestation with the reason why it does nothing, "" where it counts."""
+        given = tuple(attestations)
+        attested = {f.control.code for f in findings if f.attested}
+        found = []
+        for told in given:
+            last = self._last(a for a in given if same_id(a.control, told.control))
+            if told.until < self._today:
+                why = f"ended on {told.until}"
+            elif told.when > self._today:
+                why = f"starts on {told.when}"
+            elif not any(same_id(told.control, code) for code in attested):
+                why = "posture judged this control by what it read"
+            else:
+                why = "" if told is last else "another one for this control was given later"
+            found.append((told, why))
+        return tuple(sorted(found, key=lambda t: (t[0].control, t[0].when)))
 
     def unused(self, findings: Iterable[Finding]) -> tuple[tuple[AcceptedRisk, str], ...]:
-        """Return the accepted risks that do nothing, each with the reason."""
+        """Return the accepted risks that do nothing, each with the reason.
+
+        One that was planned to be closed by its end, and whose finding is still open, is overdue.
+        """
         open_codes = {f.control.code for f in findings if f.outcome in _OPEN}
         told = []
         for risk in self._all:
             if risk.until < self._today:
-                told.append((risk, f"ended on {risk.until}"))
+                overdue = risk.kind == "planned" and risk.control in open_codes
+                told.append((risk, f"planned for {risk.until} and overdue" if overdue else f"ended on {risk.until}"))
             elif risk.approved > self._today:
                 told.append((risk, f"starts on {risk.approved}"))
             elif not self._covered[id(risk)] and id(risk) not in self._used:

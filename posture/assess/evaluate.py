@@ -87,6 +87,7 @@ def evaluate(
         score=score(findings),
         guests=counted.numbers,
         stale_acceptances=acceptances.unused(findings),
+        attestations=acceptances.told(settings.attestations, findings),
         hunts=hunted,
     )
 

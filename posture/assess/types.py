@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from posture.controls.registry import Control, Outcome
-from posture.settings import AcceptedRisk, Settings, Severity
+from posture.settings import AcceptedRisk, Attestation, Settings, Severity
 from posture.snapshot.types import Gap, Tenant
 
 if TYPE_CHECKING:
@@ -38,15 +38,23 @@ class AffectedObjects:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """An accepted risk as it applies to a finding. `covers` is "all" or "some".
+    """An accepted risk as it applies to a finding. `covers` is "all" or "some", `count` the objects covered.
 
-    `also` are further accepted risks that hold for the same finding.
+    `also` are further accepted risks that hold for the same finding, `each` how
+    many objects each of them covers, that of `risk` first; two may cover the
+    same object.
     """
 
     risk: AcceptedRisk
     covers: str
     count: int = 0
     also: tuple[AcceptedRisk, ...] = ()
+    each: tuple[int, ...] = ()
+
+    @property
+    def risks(self) -> tuple[tuple[AcceptedRisk, int], ...]:
+        """Every accepted risk that holds, with the objects it covers."""
+        return tuple(zip((self.risk, *self.also), self.each or (self.count,), strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +147,10 @@ class GuestNumbers:
 class Assessment:
     """Findings in code order with everything that went into them.
 
-    `hunts` is all that hunting gave besides the leads (windows, places, who
-    invited whom); None where no log was read.
+    `stale_acceptances` are the accepted risks that do nothing, each with the
+    reason; `attestations` all that were given, each with the reason why it does
+    nothing, "" where it counts. `hunts` is all that hunting gave besides the
+    leads (windows, places, who invited whom); None where no log was read.
     """
 
     tenant: Tenant
@@ -152,6 +162,7 @@ class Assessment:
     score: Score
     guests: GuestNumbers
     stale_acceptances: tuple[tuple[AcceptedRisk, str], ...] = ()
+    attestations: tuple[tuple[Attestation, str], ...] = ()
     hunts: "HuntResult | None" = None
 
     @property
