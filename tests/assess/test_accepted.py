@@ -149,6 +149,7 @@ def test_several_risks_for_one_control() -> None:
     found = acceptances.apply(failing(count=4, accepted=3))
     assert found.accepted is not None
     assert (found.accepted.risk, found.accepted.also) == (second, (first,)), "the one that covers most comes first"
+    assert found.accepted.risks == ((second, 2), (first, 1)), "each with its own count"
     assert [r for r, _ in acceptances.unused([found])] == [idle]
 
 
@@ -161,6 +162,23 @@ def test_a_risk_for_the_whole_control_goes_before_one_for_a_guest() -> None:
     found = acceptances.apply(failing(count=4, accepted=1))
     assert found.accepted is not None
     assert (found.accepted.risk, found.accepted.covers, found.accepted.also) == (whole, "all", (some,))
+    assert found.accepted.risks == ((whole, 4), (some, 1))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "why"),
+    [
+        (FAIL, "planned", "planned for {} and overdue"),
+        (PARTIAL, "planned", "planned for {} and overdue"),
+        (Outcome.PASS, "planned", "ended on {}"),
+        (FAIL, "accepted", "ended on {}"),
+    ],
+)
+def test_a_plan_that_was_not_kept_is_overdue(outcome: Outcome, kind: str, why: str) -> None:
+    end = TODAY - timedelta(days=1)
+    found, unused = applied(finding(outcome), risk(kind=kind, until=end))
+    assert found.accepted is None
+    assert [w for _, w in unused] == [why.format(end)]
 
 
 def test_objects_and_a_value_must_both_hold() -> None:
@@ -259,6 +277,26 @@ def test_the_last_word_counts() -> None:
     earlier = attestation("pass", when=TODAY - timedelta(days=5))
     assert Acceptances([], TAKEN_AT).attest(MANUAL, [earlier, attestation("fail")]).outcome is FAIL
     assert Acceptances([], TAKEN_AT).attest(MANUAL, [attestation("fail"), earlier]).outcome is FAIL
+
+
+def test_every_attestation_is_told_with_what_became_of_it() -> None:
+    counts = attestation(evidence="azure-policy.png")
+    earlier = attestation(when=TODAY - timedelta(days=5))
+    over = attestation(when=TODAY - timedelta(days=9), until=TODAY - timedelta(days=1))
+    later = attestation(when=TODAY + timedelta(days=1), until=TODAY + timedelta(days=9))
+    read = attestation(control="GUEST-INV-001")
+    given = (counts, earlier, over, later, read)
+    acceptances = Acceptances([], TAKEN_AT)
+    found = acceptances.attest(MANUAL, given)
+    assert any("azure-policy.png" in note for note in found.notes), "the evidence stands with the finding"
+    told = dict(acceptances.told(given, [found, finding(PARTIAL, code="GUEST-INV-001")]))
+    assert told == {
+        counts: "",
+        earlier: "another one for this control was given later",
+        over: f"ended on {TODAY - timedelta(days=1)}",
+        later: f"starts on {TODAY + timedelta(days=1)}",
+        read: "posture judged this control by what it read",
+    }
 
 
 @pytest.mark.parametrize("value", ["error", "not-assessed", "manual", "yes", ""])
