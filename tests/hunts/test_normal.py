@@ -167,7 +167,7 @@ ANY = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_no_value_costs_a_row(data: st.DataObject) -> None:
     row = {key: data.draw(ANY) for key in r.invite()}
