@@ -133,27 +133,39 @@ def _floor(thresholds: Thresholds) -> GuestLevel:
     return GuestLevel(thresholds.guest_level_floor)
 
 
-GUESTS_CAN_READ: tuple[Mapping[str, str], ...] = tuple(
-    dict(zip(("what", "member", "limited", "restricted"), row, strict=True))
-    for row in (
-        ("Their own profile", "yes", "yes", "yes"),
-        ("A list of all people", "yes", "no", "no"),
-        ("A person whose name or address they know", "yes", "name, mail, sign-in name, photo, user type", "no"),
-        ("That person's manager and reports", "yes", "yes", "no"),
-        ("A list of all groups", "yes", "no", "no"),
-        ("Properties, members and owners of a group", "yes", "yes, unless its membership is hidden", "no"),
-        ("The groups they are in", "yes", "yes", "object ids; some Microsoft 365 apps show more"),
-        ("Applications and their permissions", "yes", "yes", "yes"),
-        ("Company name and domains", "yes", "yes", "yes"),
-        ("Devices, role holders, policies, subscriptions", "what members may", "no", "no"),
-        ("Register applications, create groups", "if members may", "no", "no"),
-    )
+_PEOPLE, _GROUPS, _OPEN_GROUPS, _APPS = "people", "groups", "groups whose members are not hidden", "applications"
+GUESTS_CAN_READ = (
+    ("Their own profile", "yes", "yes", "yes", ""),
+    ("A list of all people", "yes", "no", "no", _PEOPLE),
+    ("A person whose name or address they know", "yes", "name, mail, sign-in name, photo, user type", "no", _PEOPLE),
+    ("That person's manager and reports", "yes", "yes", "no", ""),
+    ("A list of all groups", "yes", "no", "no", _GROUPS),
+    ("Properties, members and owners of a group", "yes", "yes, unless its membership is hidden", "no", _OPEN_GROUPS),
+    ("The groups they are in", "yes", "yes", "object ids; some Microsoft 365 apps show more", ""),
+    ("Applications and their permissions", "yes", "yes", "yes", _APPS),
+    ("Company name and domains", "yes", "yes", "yes", ""),
+    ("Devices, role holders, policies, subscriptions", "what members may", "no", "no", ""),
+    ("Register applications, create groups", "if members may", "no", "no", ""),
 )
-"""What each guest level lets a guest read.
+"""What each guest level lets a guest read: what it is, member, limited, restricted, and what the tenant has of it.
 
 Sources: https://learn.microsoft.com/entra/fundamentals/users-default-permissions
 https://learn.microsoft.com/entra/identity/users/users-restrict-guest-permissions
 """
+
+TABLE = "what each level lets a guest read"
+"""The name under which the table stands among the observed values."""
+
+
+def _table(numbers: Mapping[str, int | None]) -> list[dict[str, str]]:
+    """Return the table with the tenant's own numbers beside it; "-" where there is nothing to count."""
+    rows = []
+    for what, member, limited, restricted, counted in GUESTS_CAN_READ:
+        here = numbers.get(counted)
+        said = "-" if not counted else "not read" if here is None else f"{here:,} {counted}"
+        rows.append({"what": what, "member": member, "limited": limited, "restricted": restricted, "here": said})
+    return rows
+
 
 _REACH = {
     GuestLevel.MEMBER: "A guest can list the whole directory: {}.",
@@ -213,22 +225,18 @@ def guests_can_see_little(
     """
     level = guest_level(authorization_policy)
     numbers = {
-        "user_count.people": _count(user_count),
-        "group_count.groups": _count(group_count),
-        "groups.groups whose members are not hidden": None if isinstance(groups, Gap) else _visible(groups),
-        "application_count.applications": _count(application_count),
+        _PEOPLE: _count(user_count),
+        _GROUPS: _count(group_count),
+        _OPEN_GROUPS: None if isinstance(groups, Gap) else _visible(groups),
+        _APPS: _count(application_count),
     }
-    known = {k: v for k, v in numbers.items() if v is not None}
-    observed = {
-        "guest level": level.value,
-        "what each level lets a guest read": [dict(row) for row in GUESTS_CAN_READ],
-        **known,
-    }
-    groups_shown = "groups.groups whose members are not hidden" if level is GuestLevel.LIMITED else "group_count.groups"
-    shown = ("user_count.people", groups_shown, "application_count.applications")
-    counts = (f"{known[k]:,} {k.partition('.')[2]}" for k in shown if k in known)
+    sources = dict(zip(numbers, ("user_count", "group_count", "groups", "application_count"), strict=True))
+    known = {f"{sources[k]}.{k}": v for k, v in numbers.items() if v is not None}
+    observed = {"guest level": level.value, TABLE: _table(numbers), **known}
+    shown = (_PEOPLE, _OPEN_GROUPS if level is GuestLevel.LIMITED else _GROUPS, _APPS)
+    counts = (f"{numbers[k]:,} {k}" for k in shown if numbers[k] is not None)
     summary = _REACH[level].format(", ".join(counts) or "their numbers were not read")
-    notes = tuple(f"The number of {k.partition('.')[2]} was not read." for k, v in numbers.items() if v is None)
+    notes = tuple(f"The number of {k} was not read." for k, v in numbers.items() if v is None)
     if level is GuestLevel.RESTRICTED:
         return passed(summary, observed=observed, notes=notes)
     return (failed if level is GuestLevel.MEMBER else partial)(summary, observed=observed, notes=notes)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from posture.assess.types import Finding
 from posture.controls.guest_permissions import (
     GUESTS_CAN_READ,
+    TABLE,
     consent_is_for_administrators,
     guests_read_only_their_own,
     members_create_nothing,
@@ -123,16 +124,20 @@ def test_what_a_guest_can_see(level: str, outcome: Outcome, words: str) -> None:
     assert (found.control.kind, found.control.scored) == ("exposure", False)
     seen = {o.property: o.value for o in found.observed}
     assert (seen["people"], seen["groups whose members are not hidden"], seen["applications"]) == (1203, 2, 40)
-    assert seen["what each level lets a guest read"] == [dict(row) for row in GUESTS_CAN_READ]
+    here = {row["what"]: row["here"] for row in seen[TABLE]}
+    assert here["A list of all people"] == "1,203 people"
+    assert here["A list of all groups"] == "3 groups"
+    assert here["Properties, members and owners of a group"] == "2 groups whose members are not hidden"
+    assert here["Applications and their permissions"] == "40 applications"
+    assert here["Their own profile"] == "-"
 
 
 def test_the_table_has_every_level_and_never_loosens_downwards() -> None:
-    for row in GUESTS_CAN_READ:
-        assert set(row) == {"what", "member", "limited", "restricted"}
-        assert all(row.values())
-        if row["limited"] == "no":
-            assert row["restricted"] == "no"
-    assert len({row["what"] for row in GUESTS_CAN_READ}) == len(GUESTS_CAN_READ) >= 10
+    for what, member, limited, restricted, _ in GUESTS_CAN_READ:
+        assert all((what, member, limited, restricted))
+        if limited == "no":
+            assert restricted == "no"
+    assert len({row[0] for row in GUESTS_CAN_READ}) == len(GUESTS_CAN_READ) >= 10
 
 
 def test_numbers_that_were_not_read_are_told_and_not_zero() -> None:
@@ -141,6 +146,8 @@ def test_numbers_that_were_not_read_are_told_and_not_zero() -> None:
     assert "were not read" in found.summary
     assert len(found.notes) == 4
     assert not {"people", "groups", "applications"} & {o.property for o in found.observed}
+    table = next(o.value for o in found.observed if o.property == TABLE)
+    assert {row["here"] for row in table} == {"-", "not read"}
 
 
 @pytest.mark.parametrize("wrong", [{}, {"value": None}, {"value": "7"}, {"value": True}, {"value": -1}])
