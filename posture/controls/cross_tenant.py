@@ -27,7 +27,6 @@ from posture.snapshot.derive import (
     invitation_domain_mode,
     trusts,
 )
-from posture.snapshot.power import unlicensed
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import block, flag, objects, present, text
 
@@ -529,11 +528,8 @@ def _in_use(
 ) -> Verdict:
     """Judge approved partners by whether somebody of theirs was seen."""
     if isinstance(sign_ins, Gap):
-        if not unlicensed(sign_ins):
-            detail = f"all partners are approved; whether they are in use was not read: {sign_ins.detail}"
-            raise UnknownValueError(detail, because=sign_ins)
-        note = "Whether approved partners are in use cannot be read without Entra ID P1."
-        return passed("Every partner is approved.", observed=observed, notes=(note,))
+        detail = f"all partners are approved; whether they are in use was not read: {sign_ins.detail}"
+        raise UnknownValueError(detail, because=sign_ins)
     missing = {text(p, "tenantId").casefold() for p in partners}
     nameless = _seen(sign_ins, missing)
     if not isinstance(sign_ins_non_interactive, Gap):

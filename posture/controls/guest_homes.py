@@ -21,7 +21,7 @@ from posture.errors import UnknownValueError
 from posture.settings import Severity
 from posture.snapshot.domains import ConsumerDomains
 from posture.snapshot.guests import DOMAINS_ASKED, Guest, is_internal, vouched_by
-from posture.snapshot.types import Gap
+from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import items, objects
 
 _HOMES_KEPT = 50_000
@@ -154,14 +154,17 @@ def _homes(sign_ins: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], bool]
         "the issuer Graph prints for some kinds of accounts",
     ),
 )
-def guest_homes_are_known(guest_homes: GuestHomes, cross_tenant_access_policy: Mapping[str, Any] | Gap) -> Verdict:
+def guest_homes_are_known(
+    guest_homes: GuestHomes, sign_ins: Rows | Gap, cross_tenant_access_policy: Mapping[str, Any] | Gap
+) -> Verdict:
     """Every guest's home can be identified.
 
     Holds when the domain of every accepted guest belongs to an Entra tenant, or
     the guest signs in by emailed code, Google, a Microsoft account or a
     federation of yours. Partial when some guests have no address at all. Fails
     when a guest has a foreign Entra account and a domain that belongs to no
-    tenant, or signs in from another tenant than the domain's.
+    tenant, or signs in from another tenant than the domain's. Without the
+    sign-ins it may fail, and otherwise is not assessed.
 
     Why: when a guest misbehaves you must know whom to call. A domain that
     belongs to no tenant any more may be free for anybody to register.
@@ -202,6 +205,11 @@ def guest_homes_are_known(guest_homes: GuestHomes, cross_tenant_access_policy: M
         return failed(told, observed=seen, notes=notes)
     if unknown:
         raise UnknownValueError(f"the home of {number(unknown, 'guest')} could not be told")
+    if isinstance(sign_ins, Gap):
+        told = f"whether guests sign in from another tenant than their domain's was not read: {sign_ins.detail}"
+        raise UnknownValueError(told, because=sign_ins)
+    if t.cut:
+        raise UnknownValueError(f"more people signed in than the {t.compared:,} whose home tenant was compared")
     if t.addressless:
         told = f"{number(t.addressless, 'guest')} without any address that tells where they come from."
         return partial(told, observed=seen, notes=notes)

@@ -544,7 +544,10 @@ def _prowler_email_otp(authentication_methods_policy: Mapping[str, Any], **_: An
         ),
     ),
     parameters=("break_glass_ids", "allowed_excluded_app_ids"),
-    empty_is_good="identity_providers: no further provider is set up. mfa_exclusions, external_members: nobody from outside is left out by name.",
+    empty_is_good=(
+        "identity_providers: no further provider is set up. "
+        "mfa_exclusions, external_members: nobody from outside is left out by name."
+    ),
     unverified=("whether identityProviders lists Facebook in every tenant",),
 )
 def redemption_falls_back_to_a_code(

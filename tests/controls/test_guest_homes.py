@@ -127,9 +127,21 @@ def test_the_home_tenant_of_sign_ins() -> None:
     assert moved.affected.sample[0]["homeTenantId"] == object_id(5, 7)
     upper = check(at("fabrikam.example"), sign_ins=[sign_in(home=object_id(1, 7).upper())])
     assert upper.outcome is Outcome.PASS
-    unread = check(at("fabrikam.example"), sign_ins=gap("sign_ins"))
-    assert unread.outcome is Outcome.PASS
-    assert "No sign-in of a guest" in unread.notes[0]
+    none = check(at("fabrikam.example"), sign_ins=[])
+    assert none.outcome is Outcome.PASS
+    assert "No sign-in of a guest" in none.notes[0]
+
+
+@pytest.mark.parametrize("reason", [GapReason.PERMISSION, GapReason.LICENCE, GapReason.INCOMPLETE])
+def test_without_the_sign_ins_only_a_fail_is_told(reason: GapReason) -> None:
+    lost = gap("sign_ins", reason)
+    unread = check(at("fabrikam.example"), sign_ins=lost)
+    assert unread.outcome is Outcome.NOT_ASSESSED
+    assert unread.gap.reason is reason
+    assert check(guest(1, mail=None, userPrincipalName="x", identities=[]), sign_ins=lost).outcome is (
+        Outcome.NOT_ASSESSED
+    )
+    assert check(at("gone.example"), sign_ins=lost).outcome is Outcome.FAIL
 
 
 @pytest.mark.parametrize(
@@ -149,8 +161,11 @@ def test_sign_ins_that_tell_nothing_about_a_home(row: dict[str, Any]) -> None:
 def test_only_so_many_homes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guest_homes, "_HOMES_KEPT", 1)
     found = check(at("fabrikam.example"), at("fabrikam.example", number=2), sign_ins=[sign_in(1), sign_in(2)])
-    assert found.outcome is Outcome.PASS
-    assert "more signed in" in found.notes[0]
+    assert found.outcome is Outcome.NOT_ASSESSED
+    assert "more people signed in" in found.summary
+    moved = check(at("fabrikam.example"), sign_ins=[sign_in(1, home=object_id(5, 7)), sign_in(2)])
+    assert moved.outcome is Outcome.FAIL
+    assert "more signed in" in moved.notes[0]
 
 
 def test_domains_beyond_those_asked_for_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

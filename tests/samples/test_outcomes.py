@@ -57,7 +57,7 @@ GUEST-LIF-005  fail            not-assessed    pass      not-assessed  needs P2
 GUEST-LIF-006  fail            not-assessed    pass      not-assessed  needs P2
 GUEST-LIF-007  fail            not-applicable  pass      partial       halfblind: private addresses that hold nothing
 GUEST-LIF-008  not-applicable  not-applicable  pass      pass          contoso: any domain may be invited, so nobody is outside; see test_domain_list_fails
-GUEST-LIF-009  fail            not-applicable  pass      pass
+GUEST-LIF-009  fail            not-applicable  pass      not-assessed  halfblind: sign-ins are not readable
 GUEST-LIF-010  fail            not-applicable  pass      pass
 GUEST-LIF-011  fail            not-applicable  pass      pass
 GUEST-PRV-001  fail            not-applicable  pass      pass          halfblind: roles are readable and eligibility is not licensed
