@@ -8,7 +8,7 @@ Sources: https://learn.microsoft.com/graph/api/resources/signin?view=graph-rest-
 https://learn.microsoft.com/entra/external-id/user-properties
 """
 
-import uuid
+import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from posture.hunts.events import Actor, Target
 
 _MEMORY = 50_000
+_GUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 
 
 class IdSet:
@@ -26,19 +27,19 @@ class IdSet:
         self._odd: set[str] = set()
         last, ordered = b"", True
         for object_id in ids:
-            try:
-                key = _packed(object_id)
-            except (ValueError, TypeError):
+            key = _packed(object_id)
+            if key is None:
                 if isinstance(object_id, str) and object_id:
                     self._odd.add(object_id.casefold())
                 continue
-            ordered = ordered and last <= key
+            # Evidence comes sorted, so that nothing but the bytes themselves is held.
+            ordered = ordered and key >= last
             last = key
             packed += key
+        if not ordered:
+            packed = bytearray(b"".join(sorted(packed[i : i + 16] for i in range(0, len(packed), 16))))
         self._blob = bytes(packed)
         self._places = range(len(packed) // 16)
-        if not ordered:  # evidence is sorted already
-            self._blob = b"".join(sorted(self._blob[16 * i : 16 * i + 16] for i in self._places))
         self._known: dict[str, bool] = {}
 
     def __len__(self) -> int:
@@ -55,21 +56,18 @@ class IdSet:
         return found
 
     def _look(self, object_id: str) -> bool:
-        try:
-            key = _packed(object_id)
-        except ValueError:
+        key = _packed(object_id)
+        if key is None:
             return object_id.casefold() in self._odd
         place = bisect_left(self._places, key, key=lambda i: self._blob[16 * i : 16 * i + 16])
         return self._blob[16 * place : 16 * place + 16] == key
 
 
-def _packed(object_id: str) -> bytes:
-    """Return an id in 16 bytes; ValueError where it is none."""
-    if len(object_id) == 36 and object_id[8] == object_id[13] == object_id[18] == object_id[23] == "-":
-        key = bytes.fromhex(object_id.replace("-", ""))
-        if len(key) == 16:
-            return key
-    return uuid.UUID(object_id).bytes
+def _packed(object_id: object) -> bytes | None:
+    """Return a GUID's 16 bytes; None for what is no GUID."""
+    if not isinstance(object_id, str) or not _GUID.fullmatch(object_id):
+        return None
+    return bytes.fromhex(object_id.replace("-", ""))
 
 
 @dataclass(frozen=True)
