@@ -112,7 +112,7 @@ def hunt(
     def register(function: Hunting) -> Hunting:
         text = inspect.getdoc(function) or ""
         pieces = re.split(rf"^({'|'.join(_SECTIONS)}):\s*", text, flags=re.MULTILINE)
-        sections = {name: " ".join(body.split()) for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+        sections = {name: _sentence(body) for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
         missing = [s for s in _SECTIONS if not sections.get(s)]
         if missing or not pieces[0].strip():
             raise TypeError(f"{code}: its docstring lacks {', '.join(missing) or 'a title'}")
@@ -138,6 +138,12 @@ def hunt(
         return function
 
     return register
+
+
+def _sentence(text: str) -> str:
+    """Return a section as one line with a capital."""
+    words = " ".join(text.split())
+    return words[:1].upper() + words[1:]
 
 
 @cache

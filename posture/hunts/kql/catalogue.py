@@ -195,22 +195,18 @@ def packed() -> tuple[Packed, ...]:
             h.query,
             h.code,
             h.title,
-            f"{_sentence(h.seen)} {_sentence(h.why)}",
+            f"{h.seen} {h.why}",
             h.severity,
             h.attack,
             h.severity.rank >= Severity.MEDIUM.rank and h.query not in _QUIET,
             only=_ONLY.get(h.query, ""),
             guest_id="GuestId" if h.query in _GUEST_COLUMN else "",
-            false_positives=_sentence(h.harmless_if),
+            false_positives=h.harmless_if,
             references=h.source,
         )
         for h in hunts()
     ]
     return (*local, *sorted(_SENTINEL_ONLY, key=lambda p: p.code))
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def tables_in(text: str) -> tuple[str, ...]:
