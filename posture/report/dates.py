@@ -42,7 +42,14 @@ def iso_date(when: datetime | None) -> str:
 
 def iso_minute(when: datetime | None) -> str:
     """Return 2026-11-20 08:15:31 UTC, or "" for None."""
-    return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if when else ""
+    return f"{(said := iso_second(when))[:10]} {said[11:19]} UTC" if when else ""
+
+
+def iso_second(when: datetime | None) -> str:
+    """Return 2026-11-20T08:15:31Z, or "" for None."""
+    if when is None:
+        return ""
+    return f"{(when if when.tzinfo is UTC else when.astimezone(UTC)).isoformat()[:19]}Z"
 
 
 def days_between(earlier: datetime | None, later: datetime) -> int | None:

@@ -10,10 +10,10 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from posture.report.dates import iso_minute
+from posture.report.dates import iso_second
 from posture.report.guest_rows import GuestRow
 from posture.report.population import counted
-from posture.report.text import csv_cell, csv_value
+from posture.report.text import csv_row, csv_value
 from posture.report.view import RunView
 
 COLUMNS = (
@@ -46,11 +46,11 @@ NOT_READ = "not read"
 
 def render(run: RunView, out: BinaryIO) -> None:
     """Write guests.csv as a stream; only its head where the guests could not be read."""
-    text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="", write_through=True)
+    text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="")
     try:
         writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
         writer.writerow(COLUMNS)
-        writer.writerows([csv_cell(v) for v in cells(row)] for row in counted(run))
+        writer.writerows(csv_row(cells(row)) for row in counted(run))
     finally:
         text.detach()
 
@@ -66,12 +66,12 @@ def cells(row: GuestRow) -> tuple[str, ...]:
         row.company,
         row.state,
         row.kind,
-        _time(row.created),
-        _time(row.state_since),
+        iso_second(row.created),
+        iso_second(row.state_since),
         _number(row.age_days),
         _number(row.pending_days),
         "" if row.enabled is None else str(row.enabled).lower(),
-        _time(row.seen) if row.seen_read else NOT_READ,
+        iso_second(row.seen) if row.seen_read else NOT_READ,
         _number(row.unseen_days) if row.seen_read else NOT_READ,
         _list(row.sponsors),
         row.inviter or "",
@@ -82,10 +82,6 @@ def cells(row: GuestRow) -> tuple[str, ...]:
         " ".join(row.findings),
         "yes" if row.accepted else "",
     )
-
-
-def _time(when: object) -> str:
-    return iso_minute(when).replace(" UTC", "Z").replace(" ", "T") if when else ""  # type: ignore[arg-type]
 
 
 def _number(value: int | None) -> str:

@@ -22,6 +22,7 @@ PLAIN_LIMIT = 96 * 1024
 IDS_LIMIT = 2_000
 """Rows up to which object ids travel too: they do not compress and would be half of a long list; guests.csv has all."""
 _SPARE = 5_000
+_COMBINATIONS = 10_000
 _KEY = "population"
 _NAME_LIMIT = 80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,6 +57,8 @@ class Collector:
         self._stale = run.assessment.settings.thresholds.stale_days
         self._found = Population()
         self._held: list[tuple[tuple[int, int, int, str], GuestRow]] = []
+        self._worst: dict[tuple[str, ...], int] = {}
+        self._bar: tuple[int, int, int, str] | None = None
 
     def add(self, row: GuestRow) -> None:
         """Take one guest."""
@@ -67,10 +70,18 @@ class Collector:
             found.unseen += row.unseen_days is not None and row.unseen_days > self._stale
         if row.roles is not None:
             found.with_role = (found.with_role or 0) + bool(row.roles)
-        worst = max((self._weight.get(c, 0) for c in row.findings), default=0)
-        self._held.append(((-worst, -len(row.findings), -bool(row.roles), row.id), row))
+        worst = self._worst.get(row.findings)
+        if worst is None:
+            worst = max((self._weight.get(c, 0) for c in row.findings), default=0)
+            if len(self._worst) < _COMBINATIONS:
+                self._worst[row.findings] = worst
+        place = (-worst, -len(row.findings), -bool(row.roles), row.id)
+        if self._bar is not None and place > self._bar:
+            return  # as many that matter more are held already
+        self._held.append((place, row))
         if len(self._held) > WHOLE_LIMIT + _SPARE:
             self._cut()
+            self._bar = self._held[-1][0]
 
     def _cut(self) -> None:
         self._held.sort(key=lambda h: h[0])

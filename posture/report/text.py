@@ -14,6 +14,7 @@ bytes everywhere.
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 # Cc, Cf, Cs, Zl, Zp, private use, non-characters, and letters or marks drawn as nothing:
@@ -57,6 +58,8 @@ def json_text(value: Any) -> str:
 
 def shown(text: str) -> str:
     r"""Return text with what cannot be seen, or would be obeyed, written as `\u{…}`."""
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
     return _SHOW.sub(_code, text)
 
 
@@ -76,7 +79,9 @@ def marked(text: str, limit: int = 0) -> str:
     """
     if not text:
         return EMPTY
-    seen = _EDGES.sub(_code, shown(text))
+    seen = shown(text)
+    if seen[0].isspace() or seen[-1].isspace():
+        seen = _EDGES.sub(_code, seen)
     if limit and len(seen) > limit:
         return f"{_whole(seen[:limit])}… ({len(text):,} characters)"
     return seen
@@ -168,6 +173,8 @@ def markdown_prose(paragraph: str, *, cell: bool = False) -> str:
 # --- CSV ----------------------------------------------------------------------------------------------------------
 
 _FORMULA = re.compile("^\\s*[=+\\-@|%\uff1d\uff0b\uff0d\uff20\uff5c\uff05]\\s*\\S")
+_RISKY = frozenset("=+-@|%' ")
+"""What an ASCII cell that has to be changed may begin with."""
 
 
 def csv_cell(text: str) -> str:
@@ -178,6 +185,14 @@ def csv_cell(text: str) -> str:
     """
     seen = shown(text)
     return f"'{seen}" if _FORMULA.match(seen) or seen.startswith("'") else seen
+
+
+def csv_row(values: Sequence[str]) -> Sequence[str]:
+    """Return a whole row as `csv_cell` makes each of its cells; most rows hold nothing to change."""
+    whole = "".join(values)
+    if whole.isascii() and whole.isprintable() and "\\" not in whole:
+        return [csv_cell(v) if v[:1] in _RISKY else v for v in values]
+    return [csv_cell(v) for v in values]
 
 
 def csv_value(cell: str) -> str:
