@@ -7,6 +7,7 @@ output folder outside the current one come from options or the environment only.
 import difflib
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -182,7 +183,10 @@ def load(path: Path | None = None, *, tenant: str = "") -> Config:
     if not named and not os.path.lexists(file):
         return Config()
     try:
-        if file.stat().st_size > _FILE_LIMIT:
+        state = file.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise SettingsError(f"{file} is no plain file")
+        if state.st_size > _FILE_LIMIT:
             raise SettingsError(f"{file} is larger than {_FILE_LIMIT:,} bytes")
         text = file.read_text(encoding="utf-8")
         data = tomllib.loads(text)
@@ -403,10 +407,16 @@ def _words(kind: type | tuple[type, ...]) -> str:
 
 
 def brand_of(config: Config) -> "Brand":
-    """Return the checked brand of the file; its logo lies beside the file."""
+    """Return the checked brand of the file.
+
+    Its logo lies in the folder of the file or below: a file that somebody sends
+    must not bring another picture of this computer into a report.
+    """
     from posture.report.brand import brand
 
     given = dict(config.brand)
     logo = given.pop("logo", "")
-    place = (config.file.parent if config.file else Path()) / logo
-    return brand(logo=place if logo else None, **given)
+    folder = config.file.parent if config.file else Path()
+    if "\x00" in logo or not (folder / logo).resolve().is_relative_to(folder.resolve()):
+        raise SettingsError(f"{config.file}: brand.logo {logo!r} lies outside the folder of the file; put it beside it")
+    return brand(logo=folder / logo if logo else None, **given)

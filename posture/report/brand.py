@@ -16,7 +16,7 @@ CONTRAST = 4.5
 _GROUNDS = ("#faf9f6", "#ffffff")
 _DARK_GROUNDS = ("#12161c", "#191f27")
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
-_SVG = re.compile(rb"^\s*(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<svg[\s>]", re.DOTALL)
+_SVG = re.compile(rb"<svg[\s>]")
 _WORDS_LIMIT = 300
 
 
@@ -62,6 +62,8 @@ def brand(
 def _logo(path: Path) -> str:
     try:
         size = path.stat().st_size
+        if not path.is_file():
+            raise SettingsError(f"brand.logo {path} is no plain file.")
         data = path.read_bytes() if size <= LOGO_LIMIT else b""
     except OSError as error:
         raise SettingsError(f"brand.logo {path} cannot be read: {error.strerror or error}.") from error
@@ -69,12 +71,28 @@ def _logo(path: Path) -> str:
         raise SettingsError(f"brand.logo {path} has {size:,} bytes; at most {LOGO_LIMIT:,} are allowed.")
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         kind = "image/png"
-    elif _SVG.match(data) and not re.search(rb"<!(DOCTYPE|ENTITY)", data, re.IGNORECASE):
+    elif _is_svg(data) and not re.search(rb"<!(DOCTYPE|ENTITY)", data, re.IGNORECASE):
         # Drawn through <img>, where a browser runs no script and loads nothing from it.
         kind = "image/svg+xml"
     else:
         raise SettingsError(f"brand.logo {path} is neither PNG nor SVG.")
     return f"data:{kind};base64,{b64encode(data).decode('ascii')}"
+
+
+def _is_svg(data: bytes) -> bool:
+    """Whether a drawing follows the declaration and comments; one step a comment, however many there are."""
+    rest = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if rest.startswith(b"<?xml"):
+        rest = rest.partition(b"?>")[2].lstrip()
+    at = 0
+    while rest.startswith(b"<!--", at):
+        end = rest.find(b"-->", at + 4)
+        if end < 0:
+            return False
+        at = end + 3
+        while rest[at : at + 1].isspace():
+            at += 1
+    return _SVG.match(rest, at) is not None
 
 
 def _accent(colour: str) -> str:

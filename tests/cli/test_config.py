@@ -123,3 +123,37 @@ def test_a_file_that_is_no_text_and_one_too_large(tmp_path):
     (tmp_path / "posture.toml").write_bytes(b"#" * (5 * 1024 * 1024))
     with pytest.raises(SettingsError, match="larger"):
         c.load()
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
+
+
+def branded(folder, logo):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "posture.toml").write_text(f"[brand]\nlogo = '{logo}'")
+    return c.load(folder / "posture.toml")
+
+
+def test_a_logo_lies_beside_the_file_and_nowhere_else(tmp_path):
+    ours = tmp_path / "sent"
+    (tmp_path / "private.png").write_bytes(PNG)
+    (ours / "art").mkdir(parents=True)
+    (ours / "art" / "logo.png").write_bytes(PNG)
+    (ours / "link.png").symlink_to(tmp_path / "private.png")
+    assert c.brand_of(branded(ours, "art/logo.png")).logo.startswith("data:image/png")
+    assert c.brand_of(branded(ours, "")).logo == ""
+    for logo in (
+        "../private.png",
+        str(tmp_path / "private.png"),
+        "link.png",
+        "art/../../private.png",
+        "~/x.png\\u0000",
+    ):
+        with pytest.raises(SettingsError, match="logo"):
+            c.brand_of(branded(ours, logo))
+
+
+def test_a_file_that_is_no_plain_file(tmp_path):
+    (tmp_path / "posture.toml").symlink_to("/dev/zero")
+    with pytest.raises(SettingsError, match=r"posture\.toml is no plain file"):
+        c.load()

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from posture.errors import SettingsError
@@ -43,6 +45,24 @@ def test_what_is_no_logo_is_refused(tmp_path, data):
     path.write_bytes(data)
     with pytest.raises(SettingsError, match=r"brand\.logo"):
         brand(logo=path)
+
+
+@pytest.mark.parametrize("start", [b"<!---->" * 2000, b"<?xml version='1.0'?>\n<!-- a -->\n <!-- b -->"])
+def test_comments_before_a_drawing_cost_a_step_each(tmp_path, start):
+    path = tmp_path / "logo"
+    path.write_bytes(start + SVG)
+    assert brand(logo=path).logo.startswith("data:image/svg+xml")
+    for data in (start, start + b"<html>", start + b"<!-- never ends"):
+        path.write_bytes(data)
+        with pytest.raises(SettingsError, match="neither PNG nor SVG"):
+            brand(logo=path)
+
+
+def test_a_logo_that_is_no_file(tmp_path):
+    for path in (Path("/dev/zero"), tmp_path):
+        if path.exists():
+            with pytest.raises(SettingsError, match="no plain file"):
+                brand(logo=path)
 
 
 def test_a_missing_logo_is_one_sentence(tmp_path):
