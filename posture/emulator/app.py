@@ -1,6 +1,7 @@
 """The emulated Graph as an ASGI app: sockets, compression, pace and the record around `graph.py`."""
 
 import asyncio
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterable
@@ -21,6 +22,8 @@ from posture.emulator.tenant import EmulatedTenant
 
 _COMPRESS_FROM = 1024
 _DRIPS = 20
+_LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+_PORT = re.compile(r":\d{1,5}\Z")
 _KEPT_HEADERS = (
     "accept",
     "accept-encoding",
@@ -62,6 +65,7 @@ def create_app(
     still. `faults` are added to the tenant's. `app.state.requests` lists every
     request; `record` is called with each as well. `app.state.compress` lets
     answers be gzipped, which pays over a socket and not in process.
+    `app.state.served` says that it listens on a socket: then no web page may ask.
     """
     graph = Graph(
         tenant,
@@ -73,6 +77,7 @@ def create_app(
     app = Starlette(routes=[Route("/{rest:path}", _Endpoint(graph, record))])
     app.state.requests = []
     app.state.compress = False
+    app.state.served = False
     app.state.graph = graph
     return app
 
@@ -86,8 +91,11 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        call = await _call(request)
         state = request.app.state
+        if state.served and _from_elsewhere(request):
+            await _send(Reply(403, {"error": {"code": "Forbidden", "message": "Only programs here may ask."}}), send)
+            return
+        call = await _call(request)
         packed = state.compress and "gzip" in request.headers.get("accept-encoding", "")
         striking = self._graph.striking(call)
         kept = state.compress and self._graph.cacheable(call, striking)
@@ -109,6 +117,15 @@ class _Endpoint:
         if self._record is not None:
             self._record(entry)
         await _send(reply, send)
+
+
+def _from_elsewhere(request: Request) -> bool:
+    """Whether a browser asks for a web page, or for another host whose name leads here (DNS rebinding).
+
+    What is served may be a real tenant's evidence.
+    """
+    name = _PORT.sub("", request.headers.get("host", "").strip().lower())
+    return name not in _LOOPBACK or "origin" in request.headers
 
 
 async def _call(request: Request) -> Call:

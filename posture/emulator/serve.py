@@ -37,7 +37,7 @@ def serve(app: Any, host: str, port: int, ready: Callable[[str], None] | None = 
     import uvicorn
 
     with bind(host, port) as place:
-        app.state.compress = True
+        app.state.compress = app.state.served = True
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, date_header=False, server_header=False, lifespan="off"
         )

@@ -35,7 +35,7 @@ def test_a_port_that_is_taken_or_does_not_exist():
 def served(tmp_path):
     """Serve generated guests as `serve` does, in a thread."""
     app = app_of(tmp_path, {}, "[generate]\nguests = 5000\n", faults=[Fault("latency", query="*late*", seconds=0.2)])
-    app.state.compress = True
+    app.state.compress = app.state.served = True
     place = bind("localhost", 0)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", date_header=False, server_header=False, lifespan="off")
@@ -68,6 +68,32 @@ def test_pages_are_packed_kept_and_the_same_as_in_process(served):
     inside = ask(app, url)
     assert inside.json()["value"] == first.json()["value"]
     assert len(app.state.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:8400"},
+        {"Host": "evil.example:127.0.0.1"},
+        {"Host": "127.0.0.1:1:2"},
+        {"Host": ""},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_no_web_page_may_ask(served, headers):
+    app, client = served
+    found = client.get("/v1.0/users?$top=1", headers=headers)
+    assert found.status_code == 403
+    assert "value" not in found.json()
+    assert app.state.requests == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:8400", "[::1]:8400"])
+def test_programs_here_may_ask(served, host):
+    _, client = served
+    assert client.get("/v1.0/users?$top=1", headers={"Host": host}).status_code == 200
 
 
 def test_a_kept_page_still_wants_a_token_and_meets_faults(served):
