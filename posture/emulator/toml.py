@@ -1,6 +1,7 @@
 """Read a TOML table strictly: a key nobody knows, or a value of another type, is one clear line."""
 
 import difflib
+import stat
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +16,14 @@ TOML_LIMIT = 1024 * 1024
 def read(path: Path) -> "Table":
     """Return the top table of a file."""
     try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise EvidenceError(f"{path} is no plain file")
+        if state.st_size > TOML_LIMIT:
+            raise EvidenceError(f"{path} is larger than {TOML_LIMIT:,} bytes")
         data = path.read_bytes()
     except OSError as error:
         raise EvidenceError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(data) > TOML_LIMIT:
-        raise EvidenceError(f"{path} is larger than {TOML_LIMIT:,} bytes")
     try:
         return Table(path.name, "", tomllib.loads(data.decode()))
     except UnicodeDecodeError:

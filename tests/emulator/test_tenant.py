@@ -1,7 +1,10 @@
 """tenant.toml is read strictly, samples are found, damaged ones stop the start."""
 
+from pathlib import Path
+
 import pytest
 
+from posture.emulator import toml
 from posture.emulator.app import create_app
 from posture.emulator.faults import load_faults
 from posture.emulator.tenant import Generate, find_sample, load_tenant, sample_names
@@ -149,3 +152,15 @@ def test_a_fault_plan_of_its_own(tmp_path):
         load_faults(plan)
     with pytest.raises(EvidenceError, match="cannot be read"):
         load_faults(tmp_path / "absent.toml")
+
+
+def test_a_tenant_toml_is_looked_at_before_it_is_read(tmp_path):
+    for path in (Path("/dev/zero"), tmp_path):
+        if path.exists():
+            with pytest.raises(EvidenceError, match="no plain file"):
+                toml.read(path)
+    large = tmp_path / "tenant.toml"
+    with large.open("wb") as file:
+        file.truncate(1 << 40)  # a terabyte of nothing, which takes no room
+    with pytest.raises(EvidenceError, match="larger than"):
+        toml.read(large)
