@@ -36,11 +36,17 @@ def start(out: Path) -> Path:
     """
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     try:
-        if out.is_symlink():
-            raise OutputError(f"{out} is a link; give the folder it leads to with --out")
+        _no_link(out)
+        _no_link(out / UNFINISHED)
         return private_dir(private_dir(out) / UNFINISHED / f"{stamp}-{secrets.token_hex(3)}")
     except OutputError as error:
         raise SettingsError(str(error)) from None
+
+
+def _no_link(folder: Path) -> None:
+    """Refuse to write through a link: a folder somebody sends must not choose where runs go."""
+    if folder.is_symlink():
+        raise OutputError(f"{folder} is a link; give the folder it leads to with --out")
 
 
 def unfinished(out: Path, wanted: Path | None = None) -> Path:
@@ -123,7 +129,9 @@ def finish(run: Path, out: Path, tenant: Tenant, taken_at: datetime) -> Path:
     The journal goes along and is removed there, so that a kill in between
     leaves a run that can be taken up or one that is finished.
     """
-    home = private_dir(home_of(out, tenant))
+    home = home_of(out, tenant)
+    _no_link(home)
+    private_dir(home)
     name = taken_at.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     for number in range(1, 1000):
         target = home / (name if number == 1 else f"{name}-{number}")
