@@ -1,6 +1,7 @@
 """Which guests escape the policies that ask for MFA: counted once for every control that needs it."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from posture.controls.registry import Tally, TallyContext, tally
@@ -17,8 +18,6 @@ from posture.snapshot.types import Gap, GapReason, Rows
 from posture.snapshot.values import objects, text
 
 _ENTRA = "externalazuread"
-_PLAIN = [{"signInType": "federated", "issuer": "ExternalAzureAD", "issuerAssignedId": None}]
-"""What most guests have, compared in one step."""
 _ELSEWHERE = {"mail", "google.com", "facebook.com", "microsoftaccount"}
 
 
@@ -61,18 +60,25 @@ class MfaExclusions(Tally):
 def _signs_in_with_entra(row: Mapping[str, Any]) -> bool | None:
     """Whether a guest's home is an Entra tenant; None where the identities do not tell."""
     identities = row.get("identities")
-    if identities == _PLAIN:
-        return True
     if not isinstance(identities, list):
         return None
-    issuers = {
-        str(i.get("issuer")).casefold()
-        for i in identities
-        if isinstance(i, Mapping) and i.get("signInType") == "federated" and i.get("issuer")
-    }
-    if issuers & _ELSEWHERE or any("://" in i for i in issuers):
+    return _entra_alone(
+        tuple(
+            [
+                str(i.get("issuer"))
+                for i in identities
+                if isinstance(i, dict) and i.get("signInType") == "federated" and i.get("issuer")
+            ]
+        )
+    )
+
+
+@lru_cache(maxsize=1024)  # guests share issuers
+def _entra_alone(issuers: tuple[str, ...]) -> bool | None:
+    found = {i.casefold() for i in issuers}
+    if found & _ELSEWHERE or any("://" in i for i in found):
         return False
-    return True if issuers == {_ENTRA} else None
+    return True if found == {_ENTRA} else None
 
 
 def exclusions(
