@@ -198,7 +198,7 @@ def no_external_holds_a_role(
             notes=notes,
         )
     unless_known(unknown, privileged_group_members, role_assignment_schedules)
-    unless_read(role_eligibilities)
+    unless_read(licensed=role_eligibilities)
     if found:
         people = _role_people(found)
         return partial(
@@ -369,7 +369,7 @@ def no_external_in_privileged_groups(
             affected=people,
         )
     unless_known(unknown, privileged_group_members, guest_group_eligibilities, external_members)
-    unless_read(group_eligibilities)
+    unless_read(licensed=group_eligibilities)
     if people:
         return partial(
             f"{len(people)} approved external {'person is' if len(people) == 1 else 'people are'} eligible for "

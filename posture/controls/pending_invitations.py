@@ -336,7 +336,7 @@ def nothing_waits_for_acceptance(
     unless_known(_sentences(t.unknown))
     if not t.pending:
         return passed("No invitation is pending.", observed=observed)
-    unless_read(groups, role_assignments, role_eligibilities, guest_owned_objects, guest_app_roles)
+    unless_read(groups, role_assignments, guest_owned_objects, guest_app_roles, licensed=role_eligibilities)
     if not isinstance(role_assignments, Gap) and not len(role_assignments):
         raise UnknownValueError("the list of role assignments is empty, though every tenant has an administrator")
     if t.young:

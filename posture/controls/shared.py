@@ -37,10 +37,14 @@ def unless_known(unknown: list[str], *sources: object) -> None:
         raise UnknownValueError(f"{unknown[0]}{more}", because=cause)
 
 
-def unless_read(*sources: Rows | Gap) -> None:
-    """Raise UnknownValueError where a source is missing for another reason than its licence."""
-    for source in sources:
-        if isinstance(source, Gap) and not unlicensed(source):
+def unless_read(*sources: Rows | Gap, licensed: Rows | Gap = ()) -> None:
+    """Raise UnknownValueError where a source is missing.
+
+    `licensed` tells of a feature that is not in use without its licence, so it
+    may be missing for that reason.
+    """
+    for source in (*sources, licensed):
+        if isinstance(source, Gap) and not (source is licensed and unlicensed(source)):
             raise UnknownValueError(f"{source.name} was not read: {source.detail}", because=source)
 
 

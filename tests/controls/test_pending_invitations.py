@@ -216,6 +216,11 @@ def test_what_waits_for_acceptance(changes: dict[str, Any], outcome: Outcome) ->
 OPTIONAL = ["groups", "role_assignments", "role_eligibilities", "guest_owned_objects", "guest_app_roles"]
 
 
+@pytest.mark.parametrize("name", [n for n in READ if n != "role_eligibilities"])
+def test_only_eligible_roles_may_be_missing_for_their_licence(name: str) -> None:
+    assert attached(**{name: f.gap(name, GapReason.LICENCE)}).outcome is Outcome.NOT_ASSESSED
+
+
 @pytest.mark.parametrize("name", [*OPTIONAL, "guest_memberships"])
 def test_a_source_that_was_refused(name: str) -> None:
     refused = f.gap(name, permission="Some.Read.All")
