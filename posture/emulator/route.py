@@ -11,6 +11,7 @@ VERSIONS = ("v1.0", "beta")
 _FUNCTION = re.compile(r"(\w+)\(\s*(\w+)\s*=\s*'([^']*)'\s*\)")
 _TENANT_FUNCTIONS = {n.lower(): n for n in ("findTenantInformationByTenantId", "findTenantInformationByDomainName")}
 _ROLE_REQUESTS = ["rolemanagement", "directory", "roleeligibilityschedulerequests"]
+_GROUP_REQUESTS = ["identitygovernance", "privilegedaccess", "group", "eligibilityschedulerequests"]
 _KEYED = re.compile(r"(\w+)\('([^']*)'\)")
 
 
@@ -64,6 +65,8 @@ def resolve(segments: list[str]) -> Target:
         return Target(version, "directory/deletedItems/restore", key=parts[2], function="restore")
     if lower == _ROLE_REQUESTS:
         return Target(version, "/".join(parts), function="role-request")
+    if lower == _GROUP_REQUESTS:
+        return Target(version, "/".join(parts), function="group-request")
     for length in range(len(parts), 0, -1):
         path = "/".join(lower[:length])
         if path in LISTINGS and not (LISTINGS[path].beta_only and version != "beta"):

@@ -54,8 +54,37 @@ _DEFAULTS: dict[str, Object] = {
         "sessionControls": None,
     },
     "identityGovernance/accessReviews/definitions": {"id": "", "status": "InProgress"},
+    "policies/crossTenantAccessPolicy/partners": {
+        "tenantId": "",
+        "isServiceProvider": None,
+        "isInMultiTenantOrganization": False,
+        "inboundTrust": None,
+        "b2bCollaborationInbound": None,
+        "b2bCollaborationOutbound": None,
+        "b2bDirectConnectInbound": None,
+        "b2bDirectConnectOutbound": None,
+        "tenantRestrictions": None,
+        "automaticUserConsentSettings": {"inboundAllowed": None, "outboundAllowed": None},
+        "identitySynchronization": None,
+    },
+    "servicePrincipals": {
+        "id": "",
+        "appId": "",
+        "displayName": None,
+        "accountEnabled": True,
+        "appRoleAssignmentRequired": False,
+        "servicePrincipalType": "Application",
+        "passwordCredentials": [],
+        "keyCredentials": [],
+        "owners": [],
+    },
 }
-"""What Graph adds to an object it creates. https://learn.microsoft.com/graph/api/resources/conditionalaccesspolicy."""
+"""What Graph adds to an object it creates.
+
+Sources: https://learn.microsoft.com/graph/api/resources/conditionalaccesspolicy
+https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationpartner
+https://learn.microsoft.com/graph/api/resources/serviceprincipal
+"""
 _DELETED = "directory/deletedItems/microsoft.graph.user"
 
 
@@ -65,7 +94,9 @@ def write(data: Dataset, method: str, target: Target, body: bytes, now: datetime
     if target.function == "restore" and method == "POST":
         return _restore(data, target)
     if target.function == "role-request" and method == "POST":
-        return _role_request(data, value)
+        return _eligibility(data, value, _ROLES, ("principalId", "roleDefinitionId", "directoryScopeId"))
+    if target.function == "group-request" and method == "POST":
+        return _eligibility(data, value, _GROUPS, ("principalId", "groupId", "accessId"))
     if target.single is not None:
         return _single(data, method, target, value)
     listing = target.listing
@@ -79,8 +110,8 @@ def write(data: Dataset, method: str, target: Target, body: bytes, now: datetime
         raise answers.not_allowed(method)
     rows = data.writable(target.version, listing)
     seed = f"{data.tenant.name}/{listing.path}/{len(rows)}/{body.decode('utf-8', 'replace')}"
-    created = merge(_DEFAULTS.get(listing.path, {}), {"id": str(uuid5(NAMESPACE_URL, seed)), **value})
-    created.setdefault(listing.key, created["id"])
+    made = {listing.key: str(uuid5(NAMESPACE_URL, seed)), **value}
+    created = merge(_DEFAULTS.get(listing.path, {}), made)
     rows.rows.append(created)
     rows.changed()
     return 201, created
@@ -159,18 +190,27 @@ def _item(
     return 204, None
 
 
-def _role_request(data: Dataset, value: Object) -> tuple[int, Any]:
-    """Make somebody eligible for a role, or no longer.
+_ROLES = "roleManagement/directory/roleEligibilityScheduleInstances"
+_GROUPS = "identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
 
-    Source: https://learn.microsoft.com/graph/api/rbacapplication-post-roleeligibilityschedulerequests
+
+def _eligibility(data: Dataset, value: Object, path: str, names: tuple[str, ...]) -> tuple[int, Any]:
+    """Make somebody eligible for a role or a group, or no longer.
+
+    Sources: https://learn.microsoft.com/graph/api/rbacapplication-post-roleeligibilityschedulerequests
+    https://learn.microsoft.com/graph/api/privilegedaccessgroup-post-eligibilityschedulerequests
     """
-    rows = data.writable("v1.0", LISTINGS["rolemanagement/directory/roleeligibilityscheduleinstances"])
-    names = ("principalId", "roleDefinitionId", "directoryScopeId")
+    rows = data.writable("v1.0", LISTINGS[path.lower()])
     wanted = [str(value.get(n, "")).lower() for n in names]
     same = [i for i, r in enumerate(rows.rows) if [str(r.get(n, "")).lower() for n in names] == wanted]
     if value.get("action") == "adminAssign":
+        schedule = value.get("scheduleInfo") or {}
         made = {"id": str(uuid5(NAMESPACE_URL, "/".join(wanted))), "memberType": "Direct"}
-        rows.rows.append({**made, **{n: value.get(n) for n in names}, "startDateTime": None, "endDateTime": None})
+        ends = {
+            "startDateTime": schedule.get("startDateTime"),
+            "endDateTime": (schedule.get("expiration") or {}).get("endDateTime"),
+        }
+        rows.rows.append({**made, **{n: value.get(n) for n in names}, **ends})
     elif value.get("action") == "adminRemove" and same:
         for number in reversed(same):
             del rows.rows[number]
@@ -195,7 +235,7 @@ def _restore(data: Dataset, target: Target) -> tuple[int, Any]:
 
 
 def _reference(data: Dataset, method: str, target: Target, listing: Listing, value: Object) -> tuple[int, Any]:
-    """Add or remove a reference (`…/$ref`), or change a single-valued relationship."""
+    """Add or remove a reference (`…/$ref`) or an object of its own, or change a single-valued relationship."""
     nav = target.nav
     assert nav is not None
     rows = data.writable(target.version, listing)
@@ -211,14 +251,25 @@ def _reference(data: Dataset, method: str, target: Target, listing: Listing, val
         if data.links.object(name) is None:
             raise answers.not_found(name)
         row[nav.name] = [*held, name]
+        _hand_licences(data, listing, nav.name, row, name, gives=True)
     elif method == "DELETE" and len(target.tail) == 2 and target.tail[1] == "$ref":
         gone = target.tail[0].lower()
         kept = [h for h in held if str(h.get("id") if isinstance(h, dict) else h).lower() != gone]
         if len(kept) == len(held):
             raise answers.not_found(target.tail[0])
         row[nav.name] = kept
+        _hand_licences(data, listing, nav.name, row, target.tail[0], gives=False)
+    elif method == "DELETE" and not nav.many and not target.tail and row.get(nav.name) is not None:
+        row[nav.name] = None
+    elif method == "DELETE" and len(target.tail) == 1 and not nav.directory:
+        kept = [h for h in held if not (isinstance(h, dict) and str(h.get("id")).lower() == target.tail[0].lower())]
+        if len(kept) == len(held):
+            raise answers.not_found(target.tail[0])
+        row[nav.name] = kept
     elif method == "POST" and not target.tail and nav.many and not nav.directory:
         made = {"id": str(uuid5(NAMESPACE_URL, f"{target.key}/{nav.name}/{len(held)}")), **value}
+        if nav.name == "appRoleAssignments":
+            made["principalType"] = listing.resource
         row[nav.name] = [*held, made]
         rows.rows[number] = row
         return 201, made
@@ -227,3 +278,26 @@ def _reference(data: Dataset, method: str, target: Target, listing: Listing, val
     rows.rows[number] = row
     rows.changed()
     return 204, None
+
+
+def _hand_licences(data: Dataset, listing: Listing, nav: str, group: Object, member: str, *, gives: bool) -> None:
+    """Give the licences of a group to a user who joins it, and take them from one who leaves.
+
+    Source: https://learn.microsoft.com/entra/fundamentals/concept-group-based-licensing
+    """
+    skus = [x for x in group.get("assignedLicenses") or [] if isinstance(x, dict)]
+    users = data.writable("v1.0", LISTINGS["users"]) if listing.path == "groups" and nav == "members" and skus else None
+    number = users.find(member) if users is not None else None
+    if users is None or number is None:
+        return
+    user = dict(users.rows[number])
+    states = [s for s in user.get("licenseAssignmentStates") or [] if s.get("assignedByGroup") != group.get("id")]
+    if gives:
+        states += [{"skuId": x.get("skuId"), "assignedByGroup": group.get("id"), "state": "Active"} for x in skus]
+    held = {s.get("skuId") for s in states}
+    ours = {x.get("skuId") for x in skus}
+    user["licenseAssignmentStates"] = states
+    kept = [x for x in user.get("assignedLicenses") or [] if x.get("skuId") not in ours]
+    user["assignedLicenses"] = [*kept, *(x for x in skus if x.get("skuId") in held)]
+    users.rows[number] = user
+    users.changed()

@@ -115,6 +115,7 @@ undo=no
 list=no
 wanted=' '
 failed=0
+soft=
 
 say() { printf '%s\\n' "$1"; }
 title() { printf '%s  %s\\n' "$1" "$2"; }
@@ -155,8 +156,8 @@ call() {
     printf '  sent        %s %s\\n' "$1" "$call_url"
     return 0
   fi
-  case $1:$call_told in
-    DELETE:*'Not Found'* | DELETE:*ResourceNotFound*)
+  case $soft$1:$call_told in
+    *DELETE:*'Not Found'* | *DELETE:*ResourceNotFound* | soft*'Not Found'* | soft*ResourceNotFound*)
       printf '  not there   %s %s\\n' "$1" "$call_url"
       return 0
       ;;
@@ -166,7 +167,7 @@ call() {
   printf '%s\\n' "$call_told" | clean
 }
 
-# each FILE forth|back: one request a line, columns between tabs
+# each FILE forth|back: one request a line, columns between tabs; an object that is gone by now is passed over
 each() {
   each_file=$here/$1
   if [ ! -r "$each_file" ]; then
@@ -180,6 +181,7 @@ each() {
   fi
   while IFS=$'\\t' read -r number one_method one_url one_body back_method back_url back_body _; do
     [ "$number" != number ] || continue
+    soft=soft
     if [ "$2" = forth ]; then
       call "$one_method" "$one_url" "$one_body"
     elif [ "$back_method" = - ]; then
@@ -188,6 +190,7 @@ each() {
       call "$back_method" "$back_url" "$back_body"
     fi
   done <"$each_file"
+  soft=
 }
 """
 

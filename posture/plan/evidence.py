@@ -107,20 +107,34 @@ class Evidence:
 
     @cached_property
     def census(self) -> Census:
-        """What one walk over the guests tells."""
-        return take(self.assessment, self.snapshot)
+        """What one walk over the guests tells, those who are in the logs marked as guests there."""
+        people = [p for log in self._logs if not isinstance(log, Gap) for p in log.people]
+        watched = frozenset(key for p in people for key in p.counts)
+        census = take(self.assessment, self.snapshot, watched)
+        outside = census.watched | (watched & {str(m.get("id", "")).casefold() for m in self.rows("external_members")})
+        for p in people:
+            p.guests |= outside & p.counts.keys()
+        return census
 
     @cached_property
+    def _logs(self) -> tuple[AuditLog | Gap, SignIns | Gap]:
+        audits, sign_ins = self.fact("directory_audits"), self.fact("sign_ins")
+        return (
+            audits if isinstance(audits, Gap) else read_audits(audits),
+            sign_ins if isinstance(sign_ins, Gap) else read_sign_ins(sign_ins, self.rows("sign_ins_non_interactive")),
+        )
+
+    @property
     def audits(self) -> AuditLog | Gap:
         """What the audit log tells of who invites, consents and registers."""
-        value = self.fact("directory_audits")
-        return value if isinstance(value, Gap) else read_audits(value)
+        _ = self.census
+        return self._logs[0]
 
-    @cached_property
+    @property
     def sign_ins(self) -> SignIns | Gap:
         """What the sign-in log tells of tools, old protocols and partners."""
-        value = self.fact("sign_ins")
-        return value if isinstance(value, Gap) else read_sign_ins(value, self.rows("sign_ins_non_interactive"))
+        _ = self.census
+        return self._logs[1]
 
     @cached_property
     def groups(self) -> Mapping[str, str]:

@@ -137,7 +137,7 @@ function Find-One([string] $Uri, [string] $Key, [hashtable] $Where) {
 
 function Send-One(
     [string] $Method, [string] $Uri, [string] $Body = '', [string] $FindUri = '', [string] $FindKey = '',
-    [hashtable] $FindWhere = @{}
+    [hashtable] $FindWhere = @{}, [bool] $Soft = $false
 ) {
     if (-not $Apply) {
         Write-Host "  would send  $Method $Uri"
@@ -157,7 +157,7 @@ function Send-One(
         $code = 0
         $thrown = $_.Exception
         if ($thrown.PSObject.Properties['Response'] -and $thrown.Response) { $code = [int] $thrown.Response.StatusCode }
-        if ($Method -eq 'DELETE' -and $code -eq 404) {
+        if (($Method -eq 'DELETE' -or $Soft) -and $code -eq 404) {
             Write-Host "  not there   $Method $Uri"
             return
         }
@@ -187,7 +187,7 @@ function Send-List([string] $File, [bool] $Back) {
         }
         $text = $cell[$at + 2]
         if ($text -eq '-') { $text = '' }
-        Send-One -Method $cell[$at] -Uri $cell[$at + 1] -Body $text
+        Send-One -Method $cell[$at] -Uri $cell[$at + 1] -Body $text -Soft $true
     }
 }
 """

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from posture.controls.cross_tenant import MICROSOFT_SUPPORT
 from posture.plan.remedies import (
     After,
     Evidence,
@@ -235,27 +236,30 @@ def tidy_partners(ev: Evidence, finding: Finding) -> Iterator[Step]:
             "Write down which partner tenants are approved",
             "posture.toml: [parameters] approved_partner_tenant_ids = [...]",
             licence="",
-            leaves="pass",
+            notes=("Then audit and plan again: which entries can be deleted follows from the list.",),
         )
         after = (After(f"{code}.1", "until a list is kept every partner counts as one to review"),)
 
-    def concerned() -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
-        for row in ev.affected(code):
-            partner = known.get(str(row.get("id", "")).casefold())
-            if partner is not None:
-                yield row, partner
+    named = {str(row.get("id", "")).casefold(): about(row) for row in ev.affected(code)}
+    approved, (_, _, names) = listed(ev), guests_by_tenant(ev)
+
+    def concerned() -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The partners the finding names, and every other that is not approved."""
+        for tenant, partner in sorted(known.items()):
+            if tenant in named or (approved and tenant not in approved and tenant != MICROSOFT_SUPPORT):
+                yield named.get(tenant) or f"{names.get(tenant, tenant)}: not on the approved list", partner
 
     def untrust() -> Iterator[Request]:
         body = {"inboundTrust": dict.fromkeys(TRUST_CLAIMS, False)}
-        for row, partner in concerned():
+        for words, partner in concerned():
             trust = partner.get("inboundTrust")
             if isinstance(trust, Mapping) and any(trust.values()):
-                yield patch(ev, ev.url(_PARTNER, str(partner["tenantId"])), body, partner, about=about(row))
+                yield patch(ev, ev.url(_PARTNER, str(partner["tenantId"])), body, partner, about=words)
 
     def drop() -> Iterator[Request]:
-        for row, partner in concerned():
+        for words, partner in concerned():
             if partner.get("isServiceProvider") is not True:
-                yield from _delete_partner(ev, partner, about(row))
+                yield from _delete_partner(ev, partner, words)
 
     asked = "Look at each: the list has every partner that is not approved, or not in use."
     yield people(
@@ -265,7 +269,7 @@ def tidy_partners(ev: Evidence, finding: Finding) -> Iterator[Step]:
         control,
         number + 2,
         "Delete the entries of partners that are not approved",
-        drop,
+        drop if number == 0 else lambda: iter(()),
         part=1,
         after=(*after, After(f"{code}.{number + 1}", "trust goes first, since an entry may have to stay")),
         choice=f"{asked} Each falls back to the default.",
@@ -274,7 +278,7 @@ def tidy_partners(ev: Evidence, finding: Finding) -> Iterator[Step]:
             "Synchronization goes first: Graph deletes no partner that still has it.",
         ),
         risk=Risk.HIGH,
-        leaves="pass",
+        leaves="partial" if any(p.get("isServiceProvider") is True for _, p in concerned()) else "pass",
     )
 
 

@@ -28,6 +28,7 @@ from posture.plan.remedies import (
 from posture.settings import Profile
 from posture.snapshot.derive import DomainList, b2b_definition, invitation_domain_mode, otp_state
 from posture.snapshot.domains import ConsumerDomains, plain_domain
+from posture.snapshot.guests import Guest
 from posture.snapshot.power import kind_of
 from posture.snapshot.types import Gap
 from posture.snapshot.values import objects
@@ -376,12 +377,13 @@ def delete_old_invitations(ev: Evidence, finding: Finding) -> Iterator[Step]:
 def take_access_from_invitations(ev: Evidence, finding: Finding) -> Iterator[Step]:
     """Delete what is old with all its access; take recent invitations out of their groups and applications."""
     control, code = finding.control, finding.control.code
+    held = (code, "guest_memberships", "guest_app_roles")
 
     def old() -> Iterator[Request]:
         return (delete_guest(ev, row) for row in ev.affected(code) if _is_old(ev, row))
 
     def young() -> Iterator[Request]:
-        for row, guest in ev.affected_guests(code, "guest_memberships", "guest_app_roles"):
+        for row, guest in ev.affected_guests(*held):
             if not _is_old(ev, row):
                 yield from _memberships(ev, row, guest.side.get("guest_memberships", {}))
                 yield from _app_roles(ev, row, guest.side.get("guest_app_roles", {}))
@@ -407,13 +409,21 @@ def take_access_from_invitations(ev: Evidence, finding: Finding) -> Iterator[Ste
             "A dynamic group holds whoever fits its rule, pending or not: GUEST-PRV-005 is about its rule. Roles and "
             "owned objects are taken away by the steps of GUEST-PRV-001 to GUEST-PRV-004.",
         ),
-        leaves="partial" if ev.dynamic_groups else "pass",
+        leaves="partial" if any(_stays(ev, row, guest) for row, guest in ev.affected_guests(*held)) else "pass",
     )
 
 
 def _is_old(ev: Evidence, row: Mapping[str, Any]) -> bool:
     days = row.get("days")
     return isinstance(days, int) and days > ev.thresholds.pending_days
+
+
+def _stays(ev: Evidence, row: Mapping[str, Any], guest: Guest) -> bool:
+    """Whether a recent invitation keeps access whatever is done to a member: a dynamic group, a role, an object."""
+    side = guest.side.get("guest_memberships", {})
+    entries = _objects(side.get("transitiveMemberOf", side.get("memberOf")))
+    kept = any(kind_of(e) != "group" or str(e.get("id", "")).casefold() in ev.dynamic_groups for e in entries)
+    return not _is_old(ev, row) and kept
 
 
 def _memberships(ev: Evidence, row: Mapping[str, Any], side: Mapping[str, Any]) -> Iterator[Request]:

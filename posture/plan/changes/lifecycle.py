@@ -113,6 +113,7 @@ class _Candidates:
 
     def __init__(self, ev: Evidence) -> None:
         self._inviters = {} if isinstance(ev.audits, Gap) else ev.audits.inviter_of
+        self._guests = set() if isinstance(ev.audits, Gap) else ev.audits.inviters.guests
         self._gone: set[str] = set()
         self._names: dict[str, str] = {}
         for row in ev.rows("guest_sponsors"):
@@ -141,7 +142,7 @@ class _Candidates:
     def of(self, guest: str, memberships: Any) -> tuple[str, str, str] | None:
         """Return id, name and why of a candidate; None where nobody offers."""
         inviter = self._inviters.get(guest.casefold())
-        if inviter is not None and self._alive(inviter[0]):
+        if inviter is not None and self._alive(inviter[0]) and inviter[0].casefold() not in self._guests:
             return (*inviter, "sent the invitation")
         groups = [
             str(m.get("id", "")).casefold()

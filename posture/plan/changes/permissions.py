@@ -103,8 +103,7 @@ def lock_clients(ev: Evidence, finding: Finding) -> Iterator[Step]:
         for p in ev.rows("service_principals")
         if str(p.get("appId", "")).casefold() in CLIENT_APPS and isinstance(p.get("id"), str)
     }
-    users = [] if isinstance(ev.sign_ins, Gap) else sorted(ev.sign_ins.client_users)[:_MOST_USERS]
-    assign = [_assign(ev, principals[app], user) for user, app in users if app in principals]
+    assign = [_assign(ev, principals[app], user) for user, app in _members_using(ev) if app in principals]
     where = "Entra admin center > Enterprise apps > the client > Users and groups"
     title = "Assign those who use the clients, the person who runs this audit among them"
     if assign:
@@ -145,6 +144,14 @@ def lock_clients(ev: Evidence, finding: Finding) -> Iterator[Step]:
         notes=("Guests who come through a group stay assigned: take them out of the group.",),
         leaves="pass",
     )
+
+
+def _members_using(ev: Evidence) -> list[tuple[str, str]]:
+    """Return members and the client each used lately."""
+    log = ev.sign_ins
+    if isinstance(log, Gap):
+        return []
+    return sorted(pair for pair in log.client_users if pair[0].casefold() not in log.clients.guests)[:_MOST_USERS]
 
 
 def _is_open(principal: Mapping[str, Any]) -> bool:

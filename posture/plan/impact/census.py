@@ -79,6 +79,7 @@ class Census:
     missing: dict[str, Gap] = field(default_factory=dict)
     vouchers: Counter[str] = field(default_factory=Counter)
     self_service: int = 0
+    watched: set[str] = field(default_factory=set)
     registered: int = 0
     bare: int = 0
 
@@ -102,8 +103,8 @@ class _Watch:
         return None if hit is None or hit.get("accepted") else hit
 
 
-def take(assessment: Assessment, snapshot: Snapshot) -> Census:
-    """Walk over the guests once."""
+def take(assessment: Assessment, snapshot: Snapshot, watched: frozenset[str] = frozenset()) -> Census:
+    """Walk over the guests once; `watched` are ids, in lower case, of which to tell whether they are guests'."""
     census = Census()
     if "guests" not in snapshot.facts:
         return census
@@ -115,6 +116,8 @@ def take(assessment: Assessment, snapshot: Snapshot) -> Census:
         member_of = _entries(guest, "guest_memberships", "transitiveMemberOf", "memberOf")
         groups = [str(m.get("id")).casefold() for m in member_of if kind_of(m) == "group"]
         _count(census, guest, groups, since)
+        if watched and guest.id.casefold() in watched:
+            census.watched.add(guest.id.casefold())
         for name, watch in list(watches.items()):
             try:
                 hit = watch.add(guest)

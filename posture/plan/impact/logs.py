@@ -87,6 +87,11 @@ class AuditLog:
     inviter_of: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
+    def people(self) -> tuple[People, ...]:
+        """All counts of people; applications aside."""
+        return (self.inviters, self.consents, self.registrations)
+
+    @property
     def window(self) -> str:
         """The days the log covers, in words."""
         if self.first is None or self.last is None:
@@ -144,7 +149,7 @@ class SignIns:
     """The sign-in log in counts.
 
     `clients` use command-line and explorer tools, `portals` the Azure portal or
-    Azure management, `legacy` old protocols. `client_users` pairs each member
+    Azure management, `legacy` old protocols. `client_users` pairs each person
     and client seen. `tenants` counts sign-ins by foreign home tenant, `people`
     how many people these were. `direct` counts direct connect, where the log
     tells it.
@@ -160,6 +165,11 @@ class SignIns:
     tenants: Counter[str] = field(default_factory=Counter)
     direct: int = 0
     tells_direct: bool = False
+
+    @property
+    def people(self) -> tuple[People, ...]:
+        """All counts of people."""
+        return (self.clients, self.portals, self.legacy)
 
     @property
     def window(self) -> str:
@@ -201,7 +211,7 @@ def _sign_in(log: SignIns, row: Mapping[str, Any]) -> None:
     app, resource = str(row.get("appId", "")).casefold(), str(row.get("resourceId", "")).casefold()
     if app in CLIENT_APPS:
         log.clients.add(user.casefold(), name, guest)
-        if not guest and len(log.client_users) < _PEOPLE:
+        if len(log.client_users) < _PEOPLE:
             log.client_users.add((user, app))
     if app in PORTALS or resource in PORTALS:
         log.portals.add(user.casefold(), name, guest)

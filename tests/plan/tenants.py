@@ -1,0 +1,107 @@
+"""The failing tenants: the samples, and small variations where another failing control hides what is to be proven."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+Row = dict[str, Any]
+Rows = list[Row]
+
+USERS = "v1.0/users.ndjson"
+GROUPS = "v1.0/groups.ndjson"
+B2B = "beta/policies/b2bManagementPolicies.ndjson"
+DEFAULT = "v1.0/policies/crossTenantAccessPolicy/default.json"
+DEFAULTS = "v1.0/policies/identitySecurityDefaultsEnforcementPolicy.json"
+PARTNERS = "v1.0/policies/crossTenantAccessPolicy/partners.ndjson"
+CA = "v1.0/identity/conditionalAccess/policies.ndjson"
+ROLES = "v1.0/roleManagement/directory/roleAssignments.ndjson"
+
+INVITED = "3046dda2-9e66-4d71-8bf5-1f7f2491a325"  # a guest of hardened who has not accepted yet
+GUEST = "1d638836-0f5d-46eb-b705-654355f494eb"  # one who has, and signs in
+LARKSPUR = "b718adc1-4bc6-4342-918f-1416c13a09e4"  # contoso's service provider
+HELPDESK = "729827e3-9c14-49f7-bb1b-9608f156bbb8"
+
+
+def one(key: str, change: Callable[[Row], Row]) -> Callable[[Rows], Rows]:
+    """Change the row with an id."""
+    return lambda rows: [change(r) if r.get("id") == key else r for r in rows]
+
+
+def every(change: Callable[[Row], Row], where: Callable[[Row], bool] = lambda row: True) -> Callable[[Rows], Rows]:
+    """Change all rows, or those that are meant."""
+    return lambda rows: [change(r) if where(r) else r for r in rows]
+
+
+def _guest(row: Row) -> bool:
+    return row.get("userType") == "Guest"
+
+
+def _accepts(domains: list[str]) -> Callable[[Rows], Rows]:
+    policy = {"Version": 1, "InvitationsAllowedAndBlockedDomainsPolicy": {"AllowedDomains": domains}}
+    text = orjson.dumps({"B2BManagementPolicy": policy}).decode()
+    return every(lambda row: {**row, "definition": [text]})
+
+
+def _redemption(fallback: str) -> Callable[[Row], Row]:
+    def change(body: Row) -> Row:
+        now = body["invitationRedemptionIdentityProviderConfiguration"]
+        changed = {**now, "fallbackIdentityProvider": fallback}
+        return {**body, "invitationRedemptionIdentityProviderConfiguration": changed}
+
+    return change
+
+
+def _joins(row: Row) -> Row:
+    if row["displayName"] == "Trustees":
+        return {**row, "members": [*row["members"], INVITED]}
+    return row
+
+
+def _holds_everybody(row: Row) -> Row:
+    """Put all guests into one group with an owner from inside."""
+    if row["displayName"] != "Trustees":
+        return row
+    rows = (SAMPLES / "hardened" / USERS).read_bytes().splitlines()
+    guests = [u["id"] for u in map(orjson.loads, filter(None, rows)) if _guest(u)]
+    return {**row, "members": sorted({*row["members"], *guests})}
+
+
+def _held(role: str) -> Callable[[Rows], Rows]:
+    made = {"id": "made-up-assignment-1", "principalId": GUEST, "directoryScopeId": "/", "roleDefinitionId": role}
+    return lambda rows: [*rows, made]
+
+
+VARIATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "no domain list": ("hardened", {B2B: lambda rows: []}),
+    "a shorter domain list": ("hardened", {B2B: _accepts(["northgate-tooling.example", "halden-shipping.example"])}),
+    "the service decides the fallback": ("hardened", {DEFAULT: _redemption("defaultConfiguredIdp")}),
+    "an invitation with a group": ("hardened", {GROUPS: every(_joins)}),
+    "guests without sponsors": (
+        "hardened",
+        {USERS: every(lambda row: {**row, "sponsors": []}, _guest), GROUPS: every(_holds_everybody)},
+    ),
+    "a guest with a private mailbox": (
+        "hardened",
+        {USERS: one(GUEST, lambda row: {**row, "mail": "henrik.bauer@gmail.com", "otherMails": []})},
+    ),
+    "a guest with a role": ("hardened", {ROLES: _held(HELPDESK)}),
+    "policies that are off": (
+        "hardened",
+        {
+            CA: lambda rows: [
+                {**r, "state": "disabled"} if r["displayName"] in ("Guests: MFA", "MFA for everybody") else r
+                for r in rows
+            ]
+        },
+    ),
+    "no service provider": (
+        "contoso",
+        {PARTNERS: lambda rows: [r for r in rows if r["tenantId"] != LARKSPUR]},
+    ),
+    "nothing asks for anything": ("dayone", {DEFAULTS: lambda body: {**body, "isEnabled": False}}),
+}
+"""Name to sample and changes."""
