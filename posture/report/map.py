@@ -68,8 +68,8 @@ def draw(hunted: HuntResult) -> Drawing:
     return Drawing(
         "sign-in-map",
         "Where guests signed in from",
-        f"{total:,} sign-ins of guests, {failed:,} failed. Size is the number, a ring means that none succeeded; "
-        "dashed dots stand for a country alone.",
+        f"{total:,} sign-ins of guests, {failed:,} failed. Size is the number. A full dot: all succeeded; a ring: "
+        "none did; a ring with a dot: some failed. Dashed: the log gives a country alone.",
         drawn,
         _table(spots, hunted.places_left_out),
     )
