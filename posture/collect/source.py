@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from posture.errors import (
     NotLicensedError,
 )
 from posture.graph.links import segment
-from posture.snapshot.folder import FileRows, Written, parse_strict, relative_path, write_single
+from posture.snapshot.folder import LINE_LIMIT, FileRows, Written, parse, parse_strict, relative_path, write_single
 from posture.snapshot.spool import RowsWriter
 from posture.snapshot.store import stamp, unwrap
 from posture.snapshot.types import Provenance
@@ -262,6 +263,7 @@ class Source:
         writer = RowsWriter(self._root, relative_path(version, path, label), self._journal.spool(self._fact))
         try:
             async for row_id, line in rows:
+                refuse_unreadable([line], path)
                 writer.add(row_id, line)
                 self.tell(writer.added, None, 0)
             written = writer.finish()
@@ -491,6 +493,7 @@ class _Reading:
     def _kept(self, rows: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         """Return the rows of a page to keep; those whose expanded list may go on are asked for later."""
         keep, whole = self._wanted.keep, self._wanted.whole
+        refuse_unreadable([line for _, line in rows], self._wanted.path)
         if keep is not None:
             held = [row for row in rows if keep(row[1])]
             self._dropped += len(rows) - len(held)
@@ -519,11 +522,12 @@ class _Reading:
         tail = f"?$select={select}&$top={PAGE}" if select else f"?$top={PAGE}"
         paths = {f"{wanted.path}/{segment(i)}/{wanted.whole}{tail}": i for i in dict.fromkeys(self._capped)}
         async for path, answer in graph.batch(list(paths), version=wanted.version):
-            if isinstance(answer, NotFoundError):
+            if isinstance(answer, NotFoundError) and not answer.url.endswith("/$batch"):
                 continue  # the object went between the list and this; the count decides
             if isinstance(answer, GraphError):
                 raise answer
-            items = [line async for line in graph.rest_of(answer)]
+            # What comes twice comes once; a page that shifted while it was read repeats its rows word for word.
+            items = list(dict.fromkeys([line async for line in graph.rest_of(answer)]))
             row_id = paths[path]
             self._writer.add(
                 row_id, b'{"id":%b,"%b":[%b]}' % (orjson.dumps(row_id), wanted.whole.encode(), b",".join(items))
@@ -564,25 +568,29 @@ class _Reading:
 
 
 async def gathered(
-    graph: Source, paths: Sequence[str], *, version: str = "v1.0", eventual: bool = False
+    graph: Source, paths: Sequence[str], *, version: str = "v1.0", eventual: bool = False, may_be_none: bool = False
 ) -> "AsyncIterator[tuple[str, Answer]]":
     """Yield the answers of many small questions, 20 a request, in the order of their paths.
 
     What is gone meanwhile (404) is left out; any other refusal is that of the
-    whole fact, since half of it would read as all of it.
+    whole fact, since half of it would read as all of it. Where nothing at all
+    is found, the service does not know the question, and NotFoundError says so;
+    `may_be_none` is for questions to which "no such thing" is an answer.
     """
-    missing = 0
+    missing: list[NotFoundError] = []
     asked = graph.questions(paths)
     async for path, answer in graph.graph.batch(asked, version=version, eventual=eventual):
-        if isinstance(answer, NotFoundError):
-            missing += 1
+        if isinstance(answer, NotFoundError) and not answer.url.endswith("/$batch"):
+            missing.append(answer)
         elif isinstance(answer, GraphError):
             raise answer
         else:
             graph.asked(answer)
             yield path, answer
+    if missing and len(missing) == len(asked) and not may_be_none:
+        raise missing[0]
     if missing:
-        graph.notes.append(f"{missing} of {len(asked)} were not found")
+        graph.notes.append(f"{len(missing)} of {len(asked)} were not found")
 
 
 async def related(
@@ -590,13 +598,52 @@ async def related(
 ) -> AsyncIterator[tuple[str, bytes]]:
     """Yield `{"id": …, "<prop>": [all related objects]}` for each id, as Graph would expand it.
 
-    `template` is the path with `{}` for the id.
+    `template` is the path with `{}` for the id. An object with more related
+    ones than a row can hold has no row, and a note; who needs it takes it as
+    unknown.
     """
     paths = {template.format(segment(i)): i for i in ids}
     async for path, answer in gathered(graph, list(paths), version=version, eventual=eventual):
-        items = [line async for line in graph.graph.rest_of(answer, eventual=eventual)]
-        row_id = paths[path]
-        yield row_id, b'{"id":%b,"%b":[%b]}' % (orjson.dumps(row_id), prop.encode(), b",".join(items))
+        row_id, size = paths[path], 0
+        items: dict[bytes, None] = {}
+        async with aclosing(graph.graph.rest_of(answer, eventual=eventual)) as rest:
+            async for line in rest:
+                # What comes twice comes once; a page that shifted while it was read repeats its rows word for word.
+                size += len(line) + 1 if line not in items else 0
+                items[line] = None
+                if size > LINE_LIMIT // 2:
+                    break
+        if size > LINE_LIMIT // 2:
+            graph.notes.append(f"{row_id} has more {prop} than were read ({len(items):,}); it is left out")
+        else:
+            yield row_id, b'{"id":%b,"%b":[%b]}' % (orjson.dumps(row_id), prop.encode(), b",".join(items))
+
+
+_FLAT = bytes.maketrans(b"123456789E", b"000000000e")
+_LONG_NUMBER = b"0" * 300
+_LARGE_POWERS = (b"e+000", *(b"0e" + b"0" * n + end for n in (3, 4, 5) for end in (b",", b"}")))
+
+
+def refuse_unreadable(lines: Sequence[bytes], path: str) -> None:
+    """Raise AnswerError where a row could not be read again from the evidence.
+
+    Cutting a page into rows looks at their frame alone. What could spoil a
+    reader is rare and leaves a trace that is quick to look for: numbers beyond
+    meaning, halves of surrogate pairs, absurd length. Only rows of a page with
+    such a trace are taken apart.
+    """
+    if lines and max(map(len, lines)) > LINE_LIMIT:
+        raise AnswerError(f"{path}: a row is longer than {LINE_LIMIT:,} bytes", status=200)
+    text = b"".join(lines)
+    flat = text.translate(_FLAT)
+    halves = b"\\ud" in text or b"\\uD" in text
+    if not (halves or _LONG_NUMBER in flat or any(power in flat for power in _LARGE_POWERS)):
+        return
+    for line in lines:
+        try:
+            parse(line, path)
+        except EvidenceError as error:
+            raise AnswerError(f"a row cannot be read: {error}", status=200) from None
 
 
 EXPAND_CAP = 20

@@ -131,7 +131,7 @@ def whole_number(body: bytes) -> int:
     except UnicodeDecodeError:
         text = ""
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
-        raise AnswerError(f"the count is not a number: {body[:40]!r}")
+        raise UnreadableError(f"the count is not a number: {body[:40]!r}")
     return int(text)
 
 

@@ -8,7 +8,7 @@ raw; waiting, asking again, paging and believing an answer are decided here.
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,13 +133,15 @@ class GraphReader:
         async for result in batcher.results(paths):
             yield result
 
-    async def rest_of(self, answer: Answer, *, eventual: bool = False, key: str = "id") -> AsyncIterator[bytes]:
+    async def rest_of(self, answer: Answer, *, eventual: bool = False, key: str = "id") -> AsyncGenerator[bytes, None]:
         """Yield the raw rows of an answer that is a list's first page, then those of all pages after it."""
         from posture.graph.bodies import listing
 
         try:
             found = listing(answer.body, key=key, max_rows=self._limits.page_rows)
-            following = LinkChecker(answer.url, self._limits.link_chars).check(found.link) if found.link else ""
+            following = ""
+            if found.link is not None:
+                following = LinkChecker(answer.url, self._limits.link_chars).check(found.link)
         except AnswerError as error:
             raise _placed(error, answer) from None
         for _, row in found.rows:
