@@ -442,5 +442,35 @@ def test_a_value_that_cannot_be_read_never_turns_a_fail_into_a_pass(control: Con
                 assert finding.outcome is not Outcome.PASS, f"{where} {name}: {finding.summary}"
 
 
+# What a source that was lost does to a finding
+
+WORTH = {Outcome.PASS: 2, Outcome.PARTIAL: 1}
+"""What an outcome counts where all that was not assessed is taken for a fail, as `score.low` does; others nothing."""
+
+
+def tenants_between(names: list[str]) -> list[dict[str, Any]]:
+    """Return the kept and the neglected tenant, and each with one source of the other."""
+    kept, neglected = kept_tenant(), neglected_tenant()
+    swapped = [{**kept, n: neglected[n]} for n in names] + [{**neglected, n: kept[n]} for n in names]
+    return [kept, neglected, *swapped]
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=CODES)
+def test_losing_a_source_never_raises_an_outcome(control: Control) -> None:
+    names = list(fact_names(control))
+    for facts in tenants_between(names):
+        before = find(control, facts, NEGLECTED)
+        for name in names:
+            for reason in (GapReason.PERMISSION, GapReason.INCOMPLETE):
+                after = find(control, {**facts, name: gap(name, reason)}, NEGLECTED)
+                told = f"without {name}: {before.summary} => {after.summary}"
+                assert after.outcome is not Outcome.ERROR, told
+                assert WORTH.get(after.outcome, 0) <= WORTH.get(before.outcome, 0) or (
+                    before.outcome is Outcome.NOT_APPLICABLE
+                ), told
+                if before.outcome is not Outcome.NOT_APPLICABLE:
+                    assert after.outcome is not Outcome.NOT_APPLICABLE, told
+
+
 if __name__ == "__main__":
     README.write_text(page.page(hunts(), gatherers()))
