@@ -131,10 +131,10 @@ def document(run: RunView) -> AssessmentV1:
         "gaps": [_gap_row(gap, codes) for gap, codes in sorted(assessment.gaps, key=lambda g: g[0].name)],
         "guests": _guests(assessment),
         "accepted": {
-            "applied": [_applied(f.control.code, f.accepted) for f in assessment.findings if f.accepted],
+            "applied": [row for f in assessment.findings if f.accepted for row in _applied(f, f.accepted)],
             "not_applied": [{**_risk(risk), "because": because} for risk, because in assessment.stale_acceptances],
         },
-        "attestations": [_attestation(a) for a in sorted(assessment.settings.attestations, key=lambda a: a.control)],
+        "attestations": [_attestation(a, because) for a, because in assessment.attestations],
     }
 
 
@@ -267,11 +267,22 @@ def _guests(assessment: Assessment) -> dict[str, Any]:
 
 
 def _acceptance(accepted: Acceptance) -> dict[str, Any]:
-    return {**_risk(accepted.risk), "covers": accepted.covers, "count": accepted.count}
+    """The first of the accepted risks that hold, and what all of them cover together."""
+    also = [{**_risk(risk), "count": count} for risk, count in accepted.risks[1:]]
+    return {**_risk(accepted.risk), "covers": accepted.covers, "count": accepted.count, "also": also}
 
 
-def _applied(code: str, accepted: Acceptance | None) -> dict[str, Any]:
-    return {**(_acceptance(accepted) if accepted else {}), "control": code}
+def _applied(finding: Finding, accepted: Acceptance) -> list[dict[str, Any]]:
+    """Every accepted risk that holds, with what it covers by itself."""
+    whole = finding.affected.count
+    return [
+        {
+            **_risk(risk),
+            "covers": "all" if not (risk.domains or risk.guests) or count == whole else "some",
+            "count": count,
+        }
+        for risk, count in accepted.risks
+    ]
 
 
 def _risk(risk: AcceptedRisk) -> dict[str, Any]:
@@ -287,7 +298,7 @@ def _risk(risk: AcceptedRisk) -> dict[str, Any]:
     }
 
 
-def _attestation(told: Attestation) -> dict[str, Any]:
+def _attestation(told: Attestation, because: str) -> dict[str, Any]:
     return {
         "control": told.control,
         "value": told.value,
@@ -295,6 +306,8 @@ def _attestation(told: Attestation) -> dict[str, Any]:
         "when": told.when.isoformat(),
         "until": told.until.isoformat(),
         "evidence": told.evidence,
+        "applied": not because,
+        "because": because,
     }
 
 

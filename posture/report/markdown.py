@@ -45,7 +45,9 @@ def whole(run: RunView) -> str:
     tail = [
         *_gaps(run.assessment),
         *_population(run.assessment),
+        *_view(run.assessment),
         *_accepted(run.assessment),
+        *_attested(run.assessment),
         *_leads(run.assessment),
         *_method(run),
     ]
@@ -153,7 +155,7 @@ def _table(found: list[Finding]) -> list[str]:
 def _row(finding: Finding) -> str:
     control = finding.control
     severity = finding.severity.value if finding.outcome in _OPEN else "–"
-    accepted = " (accepted)" if words.covered(finding) else ""
+    accepted = f" ({said})" if (said := words.accepted(finding)) else ""
     title = f"{control.code} {ours(control.title, cell=True)}"
     summary = prose(words.sentence(_cut(finding.summary, 300)), cell=True)
     return f"| {words.OUTCOMES[finding.outcome]}{accepted} | {severity} | {title} | {summary} |"
@@ -192,10 +194,8 @@ def _detail(finding: Finding, run: RunView) -> list[str]:
     lines += [f"**What it breaks.** {ours(words.sentence(control.breaks))}", ""]
     impacts = run.impacts.get(control.code, ())
     lines += [*(f"- {prose(i)}" for i in impacts), ""] if impacts else []
-    if finding.accepted:
-        risk = finding.accepted.risk
-        part = "" if words.covered(finding) else f" ({finding.accepted.count} of {finding.affected.count})"
-        lines += [f"**Accepted**{part} until {risk.until} by {code(risk.owner, limit=80)}: {prose(risk.reason)}", ""]
+    mine = [t for t in words.acceptances(run.assessment) if t.code == control.code]
+    lines += [line for taken in mine for line in (f"**Accepted risk.** {_taken(taken)}", "")]
     if finding.authorities:
         said = "; ".join(
             f"{a.name} {a.item}: {words.OUTCOMES[Outcome(a.verdict)].lower() if a.verdict else 'does not decide'}"
@@ -231,7 +231,8 @@ def _affected(finding: Finding) -> list[str]:
     more = affected.count - len(names)
     listed = f": {', '.join(names)}{f' and {more:,} more' if more else ''}" if names else ""
     file = f"; all in {code(affected.file)}" if affected.file else ""
-    return [f"**Affected:** {plural(affected.count, 'object')}{listed}{file}.", ""]
+    part = f" ({words.accepted(finding)})" if affected.accepted else ""
+    return [f"**Affected:** {plural(affected.count, 'object')}{part}{listed}{file}.", ""]
 
 
 def _gaps(assessment: Assessment) -> list[str]:
@@ -271,11 +272,51 @@ def _population(assessment: Assessment) -> list[str]:
     return [*lines, "", "The whole list is in `guests.csv`.", ""]
 
 
+def _view(assessment: Assessment) -> list[str]:
+    found = words.guest_view(assessment)
+    if found is None:
+        return []
+    level, rows = found
+    heads = (f"{w.capitalize()} (this tenant)" if w == level else w.capitalize() for w in ("member", *_LOWER))
+    lines = [
+        "## What a guest can read",
+        "",
+        f"| What | {' | '.join(heads)} | Here |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    keys = ("what", "member", *_LOWER, "here")
+    return [*lines, *(f"| {' | '.join(prose(row.get(k) or '–', cell=True) for k in keys)} |" for row in rows), ""]
+
+
+_LOWER = ("limited", "restricted")
+
+
+def _taken(taken: words.Taken) -> str:
+    risk = taken.risk
+    kind = f"{taken.kind.capitalize()}: " if taken.kind else ""
+    owner = f"owner {code(risk.owner, limit=80)}, approved {risk.approved}"
+    ticket = f"; ticket {code(risk.ticket, limit=60)}" if risk.ticket else ""
+    said = f"Covers {taken.covers}; {owner}, {taken.ends} ({taken.left}){ticket}."
+    return f"{kind}{prose(words.sentence(_cut(risk.reason, 300)))} {said}"
+
+
+def _attested(assessment: Assessment) -> list[str]:
+    told = words.attestations(assessment)
+    if not told:
+        return []
+    rows = []
+    for a, became in told:
+        proof = f"; evidence {code(a.evidence, limit=120)}" if a.evidence else ""
+        by = f"{code(a.who, limit=80)} on {a.when}, until {a.until}"
+        rows.append(f"- {a.control} {prose(a.value)}, by {by} ({became}){proof}")
+    return ["## Attestations", "", *_within(rows, _ACCEPTED_ROOM, "{} further ones are in report.html."), ""]
+
+
 def _accepted(assessment: Assessment) -> list[str]:
-    taken = [(f.control.code, f.accepted.risk) for f in assessment.findings if f.accepted]
+    taken = words.acceptances(assessment)
     if not taken and not assessment.stale_acceptances:
         return []
-    rows = [f"- {c} until {r.until}, owner {code(r.owner, limit=80)}: {prose(_cut(r.reason, 300))}" for c, r in taken]
+    rows = [f"- {t.code} {_taken(t)}" for t in taken]
     rows += [
         f"- {code(risk.control)} without effect, {because}: {prose(_cut(risk.reason, 300))}"
         for risk, because in assessment.stale_acceptances
@@ -296,6 +337,13 @@ def _lead(lead: Lead) -> str:
     return f"- **{lead.severity.value.capitalize()}** {code(lead.hunt)} ({plural(lead.count, 'row')}): {said}{ask}"
 
 
+def _costs(assessment: Assessment) -> list[str]:
+    found = words.costs(assessment)
+    if not found:
+        return []
+    return [f"What costs most: {', '.join(f'{f.control.code} {points:.1f} points' for f, points in found)}.", ""]
+
+
 def _method(run: RunView) -> list[str]:
     assessment, tenant = run.assessment, run.assessment.tenant
     areas = "; ".join(
@@ -308,6 +356,7 @@ def _method(run: RunView) -> list[str]:
         "",
         f"By area: {areas}.",
         "",
+        *_costs(assessment),
         prose(FORMULA),
         "",
         f"posture {__version__}, catalogue {CATALOGUE_VERSION}, profile {assessment.settings.profile.value}. "

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from posture.assess.types import AffectedObjects, Assessment, Finding
-from posture.settings import AcceptedRisk, Settings
+from posture.assess.types import Acceptance, AffectedObjects, Assessment, Finding
+from posture.controls.guest_permissions import TABLE
+from posture.settings import AcceptedRisk, Attestation, Settings
 
 if TYPE_CHECKING:
     from posture.hunts.results import HuntResult
@@ -38,6 +39,7 @@ def without_people(assessment: Assessment) -> Assessment:
         hunts=_hunts(assessment),
         gaps=tuple((replace(gap, detail=hide(gap.detail)), codes) for gap, codes in assessment.gaps),
         stale_acceptances=tuple((_risk(risk, hide), because) for risk, because in assessment.stale_acceptances),
+        attestations=tuple((_attestation(told, hide), because) for told, because in assessment.attestations),
     )
 
 
@@ -64,9 +66,9 @@ def _finding(finding: Finding, hide: _Words) -> Finding:
         finding,
         summary=hide(finding.summary),
         notes=tuple(map(hide, finding.notes)),
-        observed=tuple(replace(o, value=_value(o.value)) for o in finding.observed),
+        observed=tuple(o if o.property == TABLE else replace(o, value=_value(o.value)) for o in finding.observed),
         affected=AffectedObjects(finding.affected.count, accepted=finding.affected.accepted),
-        accepted=replace(finding.accepted, risk=_risk(finding.accepted.risk, hide)) if finding.accepted else None,
+        accepted=_acceptance(finding.accepted, hide) if finding.accepted else None,
         gap=replace(finding.gap, detail=hide(finding.gap.detail)) if finding.gap else None,
     )
 
@@ -98,8 +100,16 @@ def _settings(settings: Settings, hide: _Words) -> Settings:
             approved_reset_actors=(),
         ),
         accepted=tuple(_risk(r, hide) for r in settings.accepted),
-        attestations=tuple(replace(a, who=WITHHELD, evidence=hide(a.evidence)) for a in settings.attestations),
+        attestations=tuple(_attestation(a, hide) for a in settings.attestations),
     )
+
+
+def _attestation(told: Attestation, hide: _Words) -> Attestation:
+    return replace(told, who=WITHHELD, evidence=hide(told.evidence))
+
+
+def _acceptance(taken: Acceptance, hide: _Words) -> Acceptance:
+    return replace(taken, risk=_risk(taken.risk, hide), also=tuple(_risk(r, hide) for r in taken.also))
 
 
 def _risk(risk: AcceptedRisk, hide: _Words) -> AcceptedRisk:

@@ -76,7 +76,6 @@ class Card:
     summary: str
     notes: tuple[str, ...]
     attested: bool
-    covered: str
     proofs: tuple[Proof, ...]
     gap: Gap | None
     gap_words: str
@@ -97,8 +96,8 @@ class Card:
     authorities: tuple[tuple[str, str, str], ...]
     mapped: tuple[tuple[str, str], ...]
     framework_slugs: str
-    accepted: Any
-    days_left: int | None
+    accepted: str
+    taken: tuple[words.Taken, ...]
     sources: tuple[str, ...]
     licence: str
     gain: str
@@ -187,6 +186,9 @@ class Page:
     sources: tuple[Source, ...]
     parameters: tuple[tuple[str, str, bool], ...]
     areas: tuple[tuple[str, str, str, str], ...]
+    costs: tuple[tuple[str, str, str], ...]
+    view: tuple[str, list[Mapping[str, str]]] | None
+    attestations: tuple[tuple[Any, str], ...]
     manifest_hash: str
     account: str
     permissions: tuple[str, ...]
@@ -252,6 +254,9 @@ def page(run: RunView) -> Page:
             )
             for a in assessment.score.by_area
         ),
+        costs=tuple((f.control.code, f.control.title, f"{points:.1f}") for f, points in words.costs(assessment)),
+        view=words.guest_view(assessment),
+        attestations=tuple(words.attestations(assessment)),
         manifest_hash=manifest_sha256(run) or "",
         account=_account(run),
         permissions=_permissions(run.snapshot.manifest),
@@ -313,7 +318,6 @@ def _card(finding: Finding, run: RunView) -> Card:
     control = finding.control
     is_open = finding.outcome in (Outcome.FAIL, Outcome.PARTIAL)
     head, rows = _affected(finding)
-    accepted = finding.accepted
     gain = words.gains(run.assessment).get(control.code, 0.0)
     return Card(
         id=control.code.lower(),
@@ -329,7 +333,6 @@ def _card(finding: Finding, run: RunView) -> Card:
         summary=words.sentence(finding.summary),
         notes=finding.notes,
         attested=finding.attested,
-        covered=accepted.covers if accepted else "",
         proofs=_proofs(finding.observed),
         gap=finding.gap,
         gap_words=words.REASONS[finding.gap.reason] if finding.gap else "",
@@ -353,8 +356,8 @@ def _card(finding: Finding, run: RunView) -> Card:
         ),
         mapped=tuple((_SHORT.get(name, name), ", ".join(items)) for name, items in sorted(control.frameworks.items())),
         framework_slugs=" ".join(slug(name, "other") for name in sorted(control.frameworks)),
-        accepted=accepted.risk if accepted else None,
-        days_left=(accepted.risk.until - run.assessment.taken_at.date()).days if accepted else None,
+        accepted=words.accepted(finding),
+        taken=tuple(t for t in words.acceptances(run.assessment) if t.code == control.code) if finding.accepted else (),
         sources=tuple(s for s in control.source if s.startswith("https://")),
         licence="" if control.licence in ("", "none") or control.licence.startswith("none (") else control.licence,
         gain=f"{gain:.1f}" if gain and is_open else "",

@@ -53,6 +53,8 @@ def summary(assessment: Assessment, width: int = 80) -> tuple[Line, ...]:
     head, rest = words.score_head(assessment.score), words.score_rest(assessment)
     lines += [Line(t) for t in wrapped(f"{head}, {rest}." if rest else f"{head}.", width)]
     lines += [Line(t) for t in wrapped(words.counts_words(assessment.counts) + ".", width)]
+    taken = words.acceptances_words(assessment)
+    lines += [Line(t) for t in wrapped(taken, width)] if taken else []
     lines += _table(assessment, width)
     lines += _gaps(assessment, width)
     return tuple(lines)
@@ -84,13 +86,13 @@ def _table(assessment: Assessment, width: int) -> list[Line]:
 
 def _row(finding: Finding, width: int) -> list[str]:
     """Return a finding's line; two where the terminal is narrow."""
-    accepted = " (accepted)" if words.covered(finding) else ""
+    accepted = f" ({said})" if (said := words.accepted(finding)) else ""
     outcome = words.OUTCOMES[finding.outcome]
     left = f"{finding.control.code:<{_CODE}}  {outcome:<{_OUTCOME}}  {finding.severity.value:<{_SEVERITY}}  "
-    said = words.sentence(finding.summary).rstrip(".")
+    found = words.sentence(finding.summary).rstrip(".")
     if width < _ONE_LINE:
-        return [left.rstrip()[:width], f"  {terminal(said, width - 2 - len(accepted))}{accepted}"]
-    return [left + terminal(said, width - len(left) - len(accepted)) + accepted]
+        return [left.rstrip()[:width], f"  {terminal(found, width - 2 - len(accepted))}{accepted}"]
+    return [left + terminal(found, width - len(left) - len(accepted)) + accepted]
 
 
 def _gaps(assessment: Assessment, width: int) -> list[Line]:

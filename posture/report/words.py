@@ -6,13 +6,15 @@ One place for all formats, so that page, Markdown and terminal tell the same sto
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date
 
 from posture.assess.score import MIN_COVERAGE, VALUES, WEIGHTS
 from posture.assess.types import Assessment, Finding, Score
+from posture.controls.guest_permissions import TABLE
 from posture.controls.registry import AREAS, Outcome
 from posture.report.dates import percent, plural
 from posture.report.view import RunView
-from posture.settings import Severity
+from posture.settings import AcceptedRisk, Attestation, Severity
 from posture.snapshot.types import GapReason
 
 OUTCOMES: dict[Outcome, str] = {
@@ -105,6 +107,87 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
 def covered(finding: Finding) -> bool:
     """Whether an accepted risk covers the whole finding."""
     return finding.accepted is not None and finding.accepted.covers == "all"
+
+
+def accepted(finding: Finding) -> str:
+    """Return what of a finding is accepted: "accepted", or of 17 objects "12 + 5 accepted", or ""."""
+    taken = finding.accepted
+    if taken is None:
+        return ""
+    if taken.covers == "all":
+        return "accepted"
+    return f"{finding.affected.count - taken.count:,} + {taken.count:,} accepted"
+
+
+_KINDS = {"false-positive": "false positive", "compensated": "compensated elsewhere", "planned": "planned"}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An accepted risk that holds: for what, until when and how many days that is, and what it covers."""
+
+    code: str
+    risk: AcceptedRisk
+    kind: str
+    ends: str
+    left: str
+    covers: str
+
+
+def acceptances(assessment: Assessment) -> list[Taken]:
+    """Return every accepted risk that holds, in the order of the findings most serious first."""
+    made = []
+    for finding in ranked(assessment.findings):
+        if finding.accepted is None:
+            continue
+        for risk, count in finding.accepted.risks:
+            ends = f"to be closed by {risk.until}" if risk.kind == "planned" else f"until {risk.until}"
+            whole = not (risk.domains or risk.guests)
+            told = "the whole finding" if whole else f"{count:,} of {plural(finding.affected.count, 'object')}"
+            left = days_left(assessment, risk.until)
+            made.append(Taken(finding.control.code, risk, _KINDS.get(risk.kind, ""), ends, left, told))
+    return made
+
+
+def days_left(assessment: Assessment, until: date) -> str:
+    """Return how long something holds from the run's own day on, e.g. "11 days left"."""
+    days = (until - assessment.taken_at.astimezone(UTC).date()).days
+    return f"{plural(days, 'day')} left" if days else "ends today"
+
+
+def acceptances_words(assessment: Assessment) -> str:
+    """Return in one sentence what accepted risks cover, and how many do nothing; "" where there are none."""
+    taken = [f.accepted.covers for f in assessment.findings if f.accepted]
+    whole, part, idle = taken.count("all"), taken.count("some"), len(assessment.stale_acceptances)
+    parts = [plural(whole, "finding") if whole else "", f"part of {plural(part, 'finding')}" if part else ""]
+    said = " and ".join(p for p in parts if p)
+    told = [f"Accepted: {said}"] if said else []
+    if idle:
+        told.append(f"{plural(idle, 'accepted risk has', 'accepted risks have')} no effect")
+    return "; ".join(told) + "." if told else ""
+
+
+def attestations(assessment: Assessment) -> list[tuple[Attestation, str]]:
+    """Return every attestation with what became of it: the days left, or why it has no effect."""
+    return [
+        (told, f"without effect, {why}" if why else days_left(assessment, told.until))
+        for told, why in assessment.attestations
+    ]
+
+
+def guest_view(assessment: Assessment) -> tuple[str, list[Mapping[str, str]]] | None:
+    """Return the tenant's guest level, and what each level lets a guest read; None where it was not judged."""
+    for finding in assessment.findings:
+        seen = {o.property: o.value for o in finding.observed}
+        if isinstance(seen.get(TABLE), list) and isinstance(seen.get("guest level"), str):
+            return seen["guest level"], seen[TABLE]
+    return None
+
+
+def costs(assessment: Assessment) -> list[tuple[Finding, float]]:
+    """Return the findings that cost most points, most first."""
+    by_code = {f.control.code: f for f in assessment.findings}
+    return [(by_code[code], points) for code, points in assessment.score.costs]
 
 
 def open_findings(assessment: Assessment) -> list[Finding]:

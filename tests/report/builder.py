@@ -18,6 +18,7 @@ from tests import facts as f
 
 CORPUS = Path(__file__).with_name("hostile-strings.json")
 SPONSOR = f.object_id(900)
+TODAY = f.TAKEN_AT.date()
 INVITER_ROLE = "95e79109-95c0-4d8e-aee3-d01accf2d47b"
 
 
@@ -183,9 +184,27 @@ def hostile_run(folder: Path, options: Options | None = None) -> RunView:
     )
     leads = tuple(lead(value, [{"who": value, "ids": [value], value: value}]) for value in raw)
     settings = Settings(
-        accepted=tuple(
-            AcceptedRisk("GUEST-INV-006", value, value, date(2025, 1, 1), date(2025, 2, 1), ticket=value)
+        accepted=(
+            *(
+                AcceptedRisk("GUEST-INV-006", value, value, date(2025, 1, 1), date(2025, 2, 1), ticket=value)
+                for value in raw
+            ),
+            *(
+                AcceptedRisk(
+                    "GUEST-INV-006",
+                    value,
+                    value,
+                    date(2026, 11, 1),
+                    date(2026, 12, 1),
+                    ticket=value,
+                    guests=(guests[n]["id"],),
+                )
+                for n, value in enumerate(raw)
+            ),
+        ),
+        attestations=tuple(
+            Attestation("GUEST-PRV-007", "fail", value, date(2026, 11, 1), date(2027, 1, 1), evidence=value)
             for value in raw
-        )
+        ),
     )
     return view(folder, snap, settings, options or Options(), leads)

@@ -1,11 +1,17 @@
+import io
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
+from posture.assess.score import FORMULA
 from posture.controls.registry import Outcome
-from posture.report import dates, words
-from posture.settings import Settings, Severity
+from posture.report import dates, json_v1, markdown, words
+from posture.report.html import render
+from posture.report.no_people import without_people
+from posture.report.terminal import summary_lines
+from posture.settings import AcceptedRisk, Attestation, Settings, Severity
 from tests import facts as f
 from tests.report import builder
 
@@ -13,6 +19,12 @@ from tests.report import builder
 @pytest.fixture
 def assessment(tmp_path):
     return builder.run(tmp_path).assessment
+
+
+def html(run) -> str:
+    out = io.BytesIO()
+    render(run, out)
+    return out.getvalue().decode()
 
 
 def judged(assessment, *outcomes: Outcome, **changes):
@@ -58,6 +70,101 @@ def test_accepted_findings_do_not_make_the_headline(tmp_path):
     assert words.open_findings(whole)[0].control.code != "GUEST-INV-001"
     alone = replace(whole, findings=tuple(accepted))
     assert words.verdict(alone) == "Everything open is an accepted risk: 1 finding."
+
+
+def risk(**changes: Any) -> AcceptedRisk:
+    base = AcceptedRisk("GUEST-INV-006", "asked for by the board", "ana", date(2026, 6, 1), date(2026, 12, 1))
+    return replace(base, **changes)
+
+
+def test_every_accepted_risk_is_told_with_what_it_covers(tmp_path):
+    late = [f.pending(n, days=200) for n in range(1, 8)]
+    risks = (
+        risk(guests=tuple(g["id"] for g in late[:3]), kind="compensated"),
+        risk(guests=(late[3]["id"], late[4]["id"]), kind="planned", until=builder.TODAY),
+        risk(control="GUEST-INV-001", kind="planned", until=date(2026, 10, 31)),
+        risk(control="GUEST-INV-002"),
+    )
+    run = builder.run(tmp_path, settings=Settings(accepted=risks), guests=late)
+    found = {g.control.code: g for g in run.assessment.findings}
+    assert words.accepted(found["GUEST-INV-006"]) == "2 + 5 accepted"
+    assert words.accepted(found["GUEST-INV-002"]) == "accepted"
+    assert words.accepted(found["GUEST-INV-001"]) == ""
+    told = [(t.code, t.kind, t.ends, t.left, t.covers) for t in words.acceptances(run.assessment)]
+    assert sorted(told) == [
+        ("GUEST-INV-002", "", "until 2026-12-01", "8 days left", "the whole finding"),
+        ("GUEST-INV-006", "compensated elsewhere", "until 2026-12-01", "8 days left", "3 of 7 objects"),
+        ("GUEST-INV-006", "planned", "to be closed by 2026-11-23", "ends today", "2 of 7 objects"),
+    ]
+    said = "Accepted: 1 finding and part of 1 finding; 1 accepted risk has no effect."
+    assert words.acceptances_words(run.assessment) == said
+    page, source = html(run), markdown.whole(run)
+    for text in (page, source):
+        assert "2 + 5 accepted" in text
+        assert "to be closed by 2026-11-23" in text
+        assert "planned for 2026-10-31 and overdue" in text
+        assert text.count("of 7 objects") >= 2
+    assert said in " ".join(summary_lines(run.assessment, 200))
+    assert words.acceptances_words(builder.run(tmp_path, settings=Settings()).assessment) == ""
+    bare = without_people(run.assessment)
+    owners = {t.risk.owner for t in words.acceptances(bare)} | {r.owner for r, _ in bare.stale_acceptances}
+    assert owners == {"(withheld)"}, "the second risk of a finding names nobody either"
+
+
+def test_attestations_are_shown_as_such(tmp_path):
+    given = Attestation("GUEST-PRV-007", "pass", "ana", date(2026, 11, 1), date(2026, 12, 1), "azure.png")
+    over = replace(given, control="GUEST-VIS-004", until=date(2026, 11, 2), evidence="")
+    idle = replace(given, control="GUEST-INV-001", evidence="")
+    run = builder.run(tmp_path, settings=Settings(attestations=(given, over, idle)))
+    told = {a.control: became for a, became in words.attestations(run.assessment)}
+    assert told == {
+        "GUEST-PRV-007": "8 days left",
+        "GUEST-VIS-004": "without effect, ended on 2026-11-02",
+        "GUEST-INV-001": "without effect, posture judged this control by what it read",
+    }
+    page, source = html(run), markdown.whole(run)
+    assert page.count('<span class="tag n">attested</span>') == 1
+    for text in (page, source):
+        assert "azure.png" in text
+        assert all(became in text for became in told.values())
+    document = {a["control"]: a for a in json_v1.document(run)["attestations"]}
+    assert {c: (a["applied"], a["because"]) for c, a in document.items()} == {
+        "GUEST-PRV-007": (True, ""),
+        "GUEST-VIS-004": (False, "ended on 2026-11-02"),
+        "GUEST-INV-001": (False, "posture judged this control by what it read"),
+    }
+
+
+def test_what_a_guest_can_read_stands_beside_the_tenants_numbers(tmp_path):
+    run = builder.run(tmp_path, user_count={"value": 1203}, groups=[f.group(1), f.group(2)])
+    level, rows = words.guest_view(run.assessment)
+    assert level == "limited"
+    assert {r["what"]: r["here"] for r in rows}["A list of all people"] == "1,203 people"
+    page, source = html(run), markdown.whole(run)
+    assert "| A list of all people | yes | no | no | 1,203 people |" in source
+    assert "Limited (this tenant)" in source
+    view = page.partition('id="view"')[2].partition("</section>")[0]
+    assert 'Limited <span class="tag n">this tenant</span>' in view
+    assert "1,203 people" in view
+    unread = builder.run(tmp_path, authorization_policy=f.gap("authorization_policy"))
+    assert words.guest_view(unread.assessment) is None
+    assert "What a guest can read" not in markdown.whole(unread)
+    withheld = without_people(run.assessment)
+    assert words.guest_view(withheld) == (level, rows), "a table of Microsoft's is about nobody"
+
+
+def test_the_arithmetic_of_the_score_is_printed(tmp_path):
+    run = builder.run(tmp_path)
+    costs = words.costs(run.assessment)
+    assert len(costs) == 5
+    page, source = html(run), markdown.whole(run)
+    for text in (page, source):
+        said = text.partition("What costs most: ")[2]
+        for finding, points in costs:
+            assert finding.control.code in said
+            assert f"{points:.1f}" in said
+    assert FORMULA in page
+    assert "Σ(weight × value)" in source
 
 
 def test_most_serious_first(assessment):
