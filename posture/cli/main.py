@@ -57,7 +57,8 @@ def run() -> None:
     """Run the command line and exit; the only place that turns a problem into one line and an exit status."""
     from posture.cli.console import flush
 
-    _commands()
+    if sys.argv[1:] != ["--version"]:  # scripts ask for it again and again, and it takes no command to answer
+        _commands()
     code = _status()
     try:
         flush()
