@@ -506,7 +506,8 @@ def partners_are_approved(
             continue
         bad += [_row(partner, known, f"not approved, and {', '.join(given)}")] if given else []
     if bad:
-        words = f"{number(len(bad), 'partner')} outside the approved list can get in or is trusted."
+        verb = "is" if len(bad) == 1 else "are"
+        words = f"{number(len(bad), 'partner')} outside the approved list can get in or {verb} believed."
         return failed(words, observed=observed, affected=bad)
     unless_known(unknown)
     shown = [_row(p, known, "not on the approved list") for p in outside]

@@ -158,11 +158,11 @@ TABLE = "what each level lets a guest read"
 
 
 def _table(numbers: Mapping[str, int | None]) -> list[dict[str, str]]:
-    """Return the table with the tenant's own numbers beside it; "-" where there is nothing to count."""
+    """Return the table with the tenant's own numbers beside it; "" where there is nothing to count."""
     rows = []
     for what, member, limited, restricted, counted in GUESTS_CAN_READ:
         here = numbers.get(counted)
-        said = "-" if not counted else "not read" if here is None else f"{here:,} {counted}"
+        said = "" if not counted else "not read" if here is None else f"{here:,} {counted}"
         rows.append({"what": what, "member": member, "limited": limited, "restricted": restricted, "here": said})
     return rows
 
