@@ -22,13 +22,18 @@ LARGE = 20_000
 PARTS = 24
 """Parts of one list. More than are asked at once, so that parts of unequal size even out."""
 _FIRST = datetime(2012, 1, 1, tzinfo=UTC)
-_PROBES = 16
-"""Steps of time between the probes, one fewer: as many as the reader asks at once."""
+_PROBES = 15
+"""Probes of one round: about as many as the reader asks at once."""
+_ROUNDS = 3
+_UNEVEN = 3
+"""Parts' worth of rows between two probes from which on it is asked more closely."""
+
+Point = tuple[datetime, int]
 
 
 def extra_requests() -> int:
     """Return what reading in parts adds at most: the probes, and a last page that is not full for each part."""
-    return _PROBES - 1 + PARTS
+    return _ROUNDS * _PROBES + PARTS
 
 
 @dataclass
@@ -47,14 +52,20 @@ class Part:
 async def bounds(graph: "GraphReader", path: str, where: str, prop: str, total: int, now: datetime) -> list[Part]:
     """Return parts of about equal size.
 
-    Asks the service how many rows lie before each of some moments (a constant
-    number of requests) and cuts between them.
+    Asks the service how many rows lie before each of some moments (a bounded
+    number of requests), more closely where many came at once, and cuts between
+    them.
     """
-    step = (now - _FIRST) / _PROBES
-    moments = [_FIRST + step * n for n in range(1, _PROBES)]
     joined = f"{where} and " if where else ""
-    counts = await asyncio.gather(*(graph.count(path, {"$filter": f"{joined}{prop} le {_text(m)}"}) for m in moments))
-    edges = _edges([(m, c) for m, (c, _) in zip(moments, counts, strict=True)], total, now)
+    points: list[Point] = [(_FIRST, 0), (now, total)]
+    for _ in range(_ROUNDS):
+        moments = _moments(points, total)
+        if not moments:
+            break
+        asked = [graph.count(path, {"$filter": f"{joined}{prop} le {_text(m)}"}) for m in moments]
+        points += [(m, count) for m, (count, _) in zip(moments, await asyncio.gather(*asked), strict=True)]
+        points.sort()
+    edges = _edges(points, total)
     if not edges:
         return [Part(where=where)]
     parts = [f"{joined}{prop} le {_text(edges[0])}"]
@@ -63,9 +74,21 @@ async def bounds(graph: "GraphReader", path: str, where: str, prop: str, total: 
     return [Part(where=p) for p in parts]
 
 
-def _edges(probes: list[tuple[datetime, int]], total: int, now: datetime) -> list[datetime]:
+def _moments(points: list[Point], total: int) -> list[datetime]:
+    """Return where to look next: evenly within each stretch that holds many rows, closer where it holds more."""
+    crowded = [(a, b, high - low) for (a, low), (b, high) in pairwise(points) if (high - low) * PARTS > _UNEVEN * total]
+    within = sum(rows for _, _, rows in crowded)
+    found: list[datetime] = []
+    for a, b, rows in crowded:
+        number = max(1, _PROBES * rows // within)
+        step = (b - a) / (number + 1)
+        if step > timedelta(seconds=2):
+            found += [(a + step * n).replace(microsecond=0) for n in range(1, number + 1)]
+    return found
+
+
+def _edges(points: list[Point], total: int) -> list[datetime]:
     """Return the moments at which about n/PARTS of the rows lie before, by straight lines between probes."""
-    points = [(_FIRST, 0), *probes, (now, total)]
     edges: list[datetime] = []
     for n in range(1, PARTS):
         aim = total * n / PARTS

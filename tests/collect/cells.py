@@ -9,7 +9,7 @@ the truth; then the judgement over it must not break, and not be better.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from posture.emulator.faults import BAD_LINKS, FOREIGN_LINKS, FORBIDDEN, WRONG_TYPES, Fault
+from posture.emulator.faults import BAD_LINKS, FORBIDDEN, FOREIGN_LINKS, WRONG_TYPES, Fault
 from posture.snapshot.types import GapReason as R
 
 EQUAL, OTHER = "equal", "other"

@@ -111,7 +111,9 @@ def _allowed(name: str, column: Column, target: Target) -> set[object]:
         allowed.add(OTHER)  # "no such tenant" is an answer
     if target.is_batch:
         # A refusal of the batch is that of each question in it; a body of another shape is no batch.
-        allowed |= {EQUAL} if column.kind in ("big-number", "surrogate", "duplicate-key", "nan", "wrong-type") else set()
+        allowed |= (
+            {EQUAL} if column.kind in ("big-number", "surrogate", "duplicate-key", "nan", "wrong-type") else set()
+        )
     if _is_text_in_a_batch(column, target):
         allowed.add(GapReason.ANSWER)
     return allowed
