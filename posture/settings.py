@@ -189,6 +189,14 @@ class Thresholds:
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
 
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "guest_level_floor": ("restricted", "limited"),
+    "inbound_stance": ("deny-by-default", "allow-with-domain-list"),
+    "expect_allow_to_add_guests": ("", "true", "false"),
+}
+"""What the parameters that are words may say."""
+
+
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 

@@ -13,9 +13,11 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shutil
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -189,7 +191,13 @@ def parse(data: bytes, where: str) -> Any:
         fast = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         try:
-            slow = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_no_twins, parse_constant=_no_constant)
+            slow = json.loads(
+                data.decode("utf-8", "replace"),
+                object_pairs_hook=_no_twins,
+                parse_constant=_no_constant,
+                parse_int=_int,
+                parse_float=_float,
+            )
         except (ValueError, RecursionError):
             raise EvidenceError(f"{where} is not JSON: {_short(str(error))}") from None
         return _heal(slow)
@@ -220,6 +228,19 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _int(digits: str) -> int | float:
+    """Read a whole number as orjson does: what no 64 bits hold is a float."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else _float(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number
+
+
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
@@ -242,7 +263,8 @@ class FileRows:
     """A list of a folder: iterated as objects, again each time, never whole in memory.
 
     Raises EvidenceError naming file and line where a row is no JSON object, the
-    order is broken or the compression is damaged.
+    order is broken or the compression is damaged, and where there are not as
+    many rows as `rows` says.
     """
 
     def __init__(self, root: Path, file: str, rows: int | None = None, *, ordered: bool = True) -> None:
@@ -294,13 +316,18 @@ class FileRows:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         last = ""
-        loads, ordered = orjson.loads, self._ordered
+        loads, ordered, declared = orjson.loads, self._ordered, self._rows
+        blank = lines = 0
         for start, block in self._blocks():
+            lines += len(block)
+            if declared is not None and lines - blank > declared + len(block):
+                break  # a list that does not end
             for place, line in enumerate(block):
                 try:
                     row = loads(line)
                 except orjson.JSONDecodeError:
                     if not line.strip():
+                        blank += 1
                         continue
                     row = parse(line, f"{self._file}, line {start + place}")
                 if not isinstance(row, dict):
@@ -309,10 +336,14 @@ class FileRows:
                     row_id = row.get("id")
                     if not isinstance(row_id, str):
                         row_id = ""
-                    if row_id < last:
-                        raise EvidenceError(f"{self._file}, line {start + place}: not sorted by id")
-                    last = row_id
+                    if row_id <= last and row_id:
+                        how = "the id of the line before" if row_id == last else "not sorted by id"
+                        raise EvidenceError(f"{self._file}, line {start + place}: {how}")
+                    last = row_id or last
                 yield row
+        if declared is not None and lines - blank != declared:
+            more = "more" if lines - blank > declared else f"{lines - blank:,}"
+            raise EvidenceError(f"{self._file} should hold {declared:,} rows by its manifest and holds {more}")
 
 
 class Folder:
@@ -358,17 +389,32 @@ class Folder:
 
     def manifest(self) -> dict[str, Any]:
         """Return `manifest.json` of an evidence folder."""
-        file = self.root / "manifest.json"
-        try:
-            data = file.read_bytes()
-        except FileNotFoundError:
-            raise EvidenceError(f"{self.root} has no manifest.json, so it is no evidence of a finished run") from None
-        except OSError as error:
-            raise EvidenceError(f"{file} cannot be read: {error.strerror or error}") from error
-        manifest = parse_strict(data, str(file))
-        if not isinstance(manifest, dict):
-            raise EvidenceError(f"{file} is not a JSON object")
+        manifest = read_object(self.root / "manifest.json")
+        if manifest is None:
+            raise EvidenceError(f"{self.root} has no manifest.json, so it is no evidence of a finished run")
         return manifest
+
+
+def read_object(file: Path) -> dict[str, Any] | None:
+    """Return the object of a JSON file of ours; None where there is none.
+
+    Raises EvidenceError for what is no plain file of a sensible size, no JSON or no object.
+    """
+    try:
+        state = file.lstat()
+        if not stat.S_ISREG(state.st_mode):
+            raise EvidenceError(f"{file} is no plain file")
+        if state.st_size > SINGLE_LIMIT:
+            raise EvidenceError(f"{file} is larger than {SINGLE_LIMIT:,} bytes")
+        data = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise EvidenceError(f"{file} cannot be read: {error.strerror or error}") from error
+    found = parse_strict(data, str(file))
+    if not isinstance(found, dict):
+        raise EvidenceError(f"{file} is not a JSON object")
+    return found
 
 
 def dump(value: Any) -> bytes:

@@ -14,6 +14,11 @@ from posture.snapshot.values import moment
 
 MANIFEST_VERSION = 1
 SETTINGS = "settings.json"
+_ANSWERS = (".json", ".ndjson", ".ndjson.gz")
+_YEARS = (2000, 2200)
+_LARGEST = 2**53
+_LONGEST_NAME = 1_000
+_LONGEST_SHOWN = 120
 
 
 def stamp(when: datetime) -> str:
@@ -85,32 +90,71 @@ def _gap_json(gap: Gap) -> dict[str, str]:
 def load(root: Path) -> Snapshot:
     """Load an evidence folder.
 
-    Every file named by the manifest must be there and have its hash. Raises
+    Every file named by the manifest must be there, be a plain file inside the
+    folder and have its hash; no other answer may lie among them, and the
+    organization read must be the tenant the manifest names. Raises
     EvidenceError naming the file and what is wrong with it.
     """
-    source = f.Folder(root)
-    manifest = source.manifest()
+    manifest = f.Folder(root).manifest()
     version = manifest.get("manifest_version")
     if version != MANIFEST_VERSION:
+        newer = isinstance(version, int) and version > MANIFEST_VERSION
         raise EvidenceError(
             f"{root / 'manifest.json'}: manifest_version is {version!r}; this posture reads {MANIFEST_VERSION}."
-            + (" Upgrade posture." if isinstance(version, int) and version > MANIFEST_VERSION else "")
+            + (" Upgrade posture." if newer else "")
         )
     taken_at = moment(manifest.get("taken_at"))
-    if taken_at is None:
-        raise EvidenceError(f"{root / 'manifest.json'}: taken_at is not a time")
-    gaps = {g.name: g for g in map(_gap, _objects(manifest, "gaps"))}
-    facts: dict[str, Fact] = {}
-    for entry in _objects(manifest, "files"):
-        provenance = provenance_from(entry)
+    if taken_at is None or not _YEARS[0] <= taken_at.year <= _YEARS[1]:
+        raise EvidenceError(f"{root / 'manifest.json'}: taken_at is no time of a run")
+    entries = [(str(e["fact"]), provenance_from(e)) for e in _objects(manifest, "files")]
+    _no_twins(root, entries)
+    for _, provenance in entries:
         check(root, provenance)
-        name = str(entry["fact"])
-        if name in gaps:
-            continue
-        if name in facts:
-            raise EvidenceError(f"{root / 'manifest.json'}: the fact {name!r} is listed twice")
-        facts[name] = Fact(name, value_of(root, provenance), provenance)
-    return Snapshot(_tenant(manifest), taken_at, facts, gaps, manifest)
+    strange = unnamed(root, (provenance.file for _, provenance in entries))
+    if strange:
+        raise EvidenceError(f"{root / strange[0]} is not named by the manifest; it was put there after the run")
+    gaps = {g.name: g for g in map(_gap, _objects(manifest, "gaps"))}
+    facts = {
+        name: Fact(name, value_of(root, provenance), provenance) for name, provenance in entries if name not in gaps
+    }
+    tenant = _tenant(manifest)
+    _same_tenant(manifest, tenant, facts.get("organization"))
+    return Snapshot(tenant, taken_at, facts, gaps, manifest)
+
+
+def _no_twins(root: Path, entries: Iterable[tuple[str, Provenance]]) -> None:
+    facts: set[str] = set()
+    files: set[str] = set()
+    for name, provenance in entries:
+        if name in facts or provenance.file.casefold() in files:
+            raise EvidenceError(f"{root / 'manifest.json'}: {name!r} or its file {provenance.file} is listed twice")
+        facts.add(name)
+        files.add(provenance.file.casefold())
+
+
+def unnamed(root: Path, named: Iterable[str]) -> list[str]:
+    """Return the answers in the folders of Graph's versions that no manifest entry names, in order."""
+    known = set(named)
+    tops = {"v1.0", "beta", *(name.partition("/")[0] for name in known)}
+    found = (
+        path.relative_to(root).as_posix()
+        for top in tops
+        for path in (root / top).rglob("*")
+        if path.name.endswith(_ANSWERS) and not path.name.startswith(".") and not path.is_dir()
+    )
+    return sorted(name for name in found if name not in known)
+
+
+def _same_tenant(manifest: Mapping[str, Any], tenant: Tenant, organization: Fact | None) -> None:
+    """Refuse evidence of two tenants in one folder."""
+    account = manifest.get("account")
+    claimed = account.get("tenant_id") if isinstance(account, dict) else None
+    row = next(iter(organization.value), None) if organization and not isinstance(organization.value, dict) else None
+    for other, what in ((claimed, "the account"), (row.get("id") if row else None, "the organization read")):
+        if isinstance(other, str) and other and tenant.id and other.casefold() != tenant.id.casefold():
+            raise EvidenceError(
+                f"the evidence is of two tenants: the manifest names {tenant.id}, {what} belongs to {other}"
+            )
 
 
 def copy(source: Path, target: Path, settings: Settings) -> None:
@@ -142,14 +186,8 @@ def _gap(entry: Mapping[str, Any]) -> Gap:
 def provenance_from(entry: Mapping[str, Any]) -> Provenance:
     """Read one `files` entry of a manifest; EvidenceError where it is not one."""
     file, when = entry.get("file"), moment(entry.get("retrieved_at"))
-    if (
-        not isinstance(file, str)
-        or file.startswith(("/", "\\"))
-        or ".." in file.split("/")
-        or ":" in file
-        or "\\" in file
-    ):
-        raise EvidenceError(f"manifest.json: {file!r} is no file name inside the folder")
+    if not isinstance(file, str) or not _is_inside(file):
+        raise EvidenceError(f"manifest.json: {_shown(file)} is no file of an answer inside the folder")
     if when is None:
         raise EvidenceError(f"manifest.json: retrieved_at of {file} is not a time")
     ids = entry.get("request_ids")
@@ -170,17 +208,44 @@ def provenance_from(entry: Mapping[str, Any]) -> Provenance:
     )
 
 
+def _is_inside(file: str) -> bool:
+    """Whether a name is one that evidence files have: Graph's version and path, nothing that leads elsewhere."""
+    parts = file.split("/")
+    return (
+        len(file) <= _LONGEST_NAME
+        and len(parts) > 1
+        and file.endswith(_ANSWERS)
+        and file.isprintable()
+        and not set(file) & {"\\", ":"}
+        and not any(part in ("", ".", "..") for part in parts)
+    )
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
 def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST else None
 
 
 def check(root: Path, provenance: Provenance) -> None:
-    """Raise EvidenceError unless the file a fact rests on is there and has its hash."""
+    """Raise EvidenceError unless the file a fact rests on is there, in the folder itself, and has its hash.
+
+    Short lists are read once, so that a wrong number of rows is known before
+    any verdict; a long one is found out where it is read.
+    """
     path = root / provenance.file
-    if path.is_symlink() or not path.is_file():
+    if not path.exists() and not path.is_symlink():
         raise EvidenceError(f"{provenance.file} is named by the manifest and missing from {root}")
+    if path.resolve() != root.resolve() / provenance.file or not path.is_file():
+        raise EvidenceError(f"{provenance.file} is a link or no plain file; evidence lies in its own folder")
     if f.file_sha256(path) != provenance.sha256:
         raise EvidenceError(f"{provenance.file} is not the file the manifest describes: its SHA-256 differs")
+    if provenance.file.endswith(".ndjson"):
+        for _ in f.FileRows(root, provenance.file, provenance.rows):
+            pass
 
 
 def value_of(root: Path, provenance: Provenance) -> Any:
