@@ -70,6 +70,7 @@ def _environment() -> Environment:
         domain=markup.domain,
         prose=lambda words: markup.prose(sentence(words)),
         lines=markup.lines,
+        json_block=markup.json_block,
         page_name=_page_name,
         day=dates.iso_date,
         minute=dates.iso_minute,
@@ -112,7 +113,9 @@ def _asset(name: str) -> str:
     """Return a style sheet or script of ours without its comments and indentation."""
     source, _, _ = _environment().loader.get_source(_environment(), name)  # type: ignore[union-attr]
     lines = (line.strip() for line in re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL).splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    kept = "\n".join(line for line in lines if line and not line.startswith("//"))
+    # A style sheet's blanks beside its own signs say nothing; those inside of values and selectors stay.
+    return re.sub(r"\s*([{};,])\s*|(?<=[a-z]):\s+", lambda m: m[1] or ":", kept) if name.endswith(".css") else kept
 
 
 def _style(run: RunView) -> str:

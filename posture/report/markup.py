@@ -5,6 +5,7 @@ whose text and attributes are escaped, `trusted` lets in our own style sheet
 and script, never anything that came from a tenant.
 """
 
+import json
 import re
 
 from markupsafe import Markup, escape
@@ -48,6 +49,14 @@ def prose(words: str) -> Markup:
 def lines(words: str) -> Markup:
     """Return text of several lines for a place that keeps them."""
     return Markup("\n").join(escape(text.shown(line)) for line in words.split("\n"))
+
+
+def json_block(value: object) -> Markup:
+    """Return a value as JSON for a data block: plain ASCII, and nothing in it can end the block."""
+    plain = json.dumps(value, separators=(",", ":"))
+    for sign in "<>&'":
+        plain = plain.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(plain)  # noqa: S704 - letters, digits and JSON's own signs alone
 
 
 def domain(name: str) -> Markup:

@@ -1,30 +1,33 @@
 """What the HTML page shows, made ready: every decision is taken here, the templates only set it out."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
 
 from posture.assess.score import FORMULA
-from posture.assess.types import Assessment, Finding, Observed
+from posture.assess.types import Assessment, Finding, Lead, Observed
 from posture.controls import frameworks
 from posture.controls.registry import AREAS, Outcome, Remediation
 from posture.report import charts, words
-from posture.report.charts import Drawing, Segment
+from posture.report.charts import DataTable, Drawing, Segment
 from posture.report.dates import iso_minute, long_date, percent, plural
 from posture.report.json_v1 import manifest_sha256
-from posture.report.markup import bdi
 from posture.report.population import Block, Population, pack, population
-from posture.report.text import json_text, marked, slug
+from posture.report.text import json_text, marked, shown, slug
 from posture.report.view import RunView
-from posture.settings import changed
+from posture.settings import Severity, changed
 from posture.snapshot.types import Fact, Gap
 
-_VALUE_LIMIT = 700
+_VALUE_LIMIT = 320
 _IDS_SHOWN = 3
+_TABLE_ROWS = 15
+_LEAD_ROWS, _LESSER_LEAD_ROWS = 5, 3
+_DRAWN_ROWS = 100
 
 KINDS: Mapping[Outcome, str] = {
     Outcome.FAIL: "f",
@@ -49,14 +52,15 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Values seen in one answer, and where that answer is."""
+    """Values seen in one answer, and where that answer is. `rows` alone where only its length was looked at."""
 
-    values: tuple[tuple[str, str], ...]
+    values: tuple[tuple[str, str, DataTable | None], ...]
     source: str
     read_at: str
     request_id: str
     file: str
     sha256: str
+    rows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Card:
     affected: int
     accepted_count: int
     affected_head: tuple[str, ...]
-    affected_rows: tuple[tuple[Markup | str, ...], ...]
+    affected_rows: tuple[tuple[str, ...], ...]
     affected_file: str
     guests: bool
     authorities: tuple[tuple[str, str, str], ...]
@@ -140,6 +144,41 @@ class Framework:
 
 
 @dataclass(frozen=True, slots=True)
+class LeadRow:
+    """One row of a log: when, who, and what else it tells."""
+
+    time: str
+    who: str
+    rest: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRows:
+    """One lead with the rows that fit the page; `more` are those beside them."""
+
+    severity: str
+    summary: str
+    rows: tuple[LeadRow, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """One hunt that raised a question, with its leads."""
+
+    id: str
+    code: str
+    title: str
+    severity: str
+    leads: tuple[LeadRows, ...]
+    why: str
+    harmless_if: str
+    next_question: str
+    attack: tuple[str, ...]
+    kql: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One source that was read, for the appendix."""
 
@@ -179,6 +218,10 @@ class Page:
     gaps: tuple[tuple[Gap, str, tuple[str, ...]], ...]
     drawings: tuple[Drawing, ...]
     activity: tuple[Drawing, ...]
+    hunts: tuple[Hunt, ...]
+    quiet: tuple[str, ...]
+    not_run: tuple[tuple[str, str], ...]
+    queries: Mapping[str, Any]
     people: Population
     block: Block
     first_rows: tuple[Any, ...]
@@ -215,7 +258,7 @@ _SHORT: Mapping[str, str] = {
 def page(run: RunView) -> Page:
     """Return everything the page shows."""
     assessment = run.assessment
-    people = population(run)
+    people, hunted = population(run), assessment.hunts
     cards = tuple(_card(f, run) for f in words.ranked(assessment.findings))
     bar, segments = charts.outcome_bar([(KINDS[o], count, said) for o, count, said in words.counted(assessment.counts)])
     shown = people if run.options.people else Population(total=people.total)
@@ -239,6 +282,10 @@ def page(run: RunView) -> Page:
         gaps=tuple((gap, words.REASONS[gap.reason], tuple(codes)) for gap, codes in assessment.gaps),
         drawings=_drawings(assessment),
         activity=_activity(run),
+        hunts=_hunts(run),
+        queries=_queries(assessment.leads),
+        quiet=tuple(r.title for r in hunted.runs if not r.leads and not r.not_run) if hunted else (),
+        not_run=tuple((r.title, r.not_run) for r in hunted.runs if r.not_run) if hunted else (),
         people=people,
         block=block,
         first_rows=tuple(shown.rows[:50]),
@@ -377,25 +424,39 @@ def _proofs(observed: Iterable[Observed]) -> tuple[Proof, ...]:
     return tuple(
         Proof(
             values=tuple(
-                (o.property or "the whole answer", marked(json_text(o.value), _VALUE_LIMIT)) for o in together
+                (o.property or "the whole answer", marked(json_text(o.value), _VALUE_LIMIT), _table(o.value))
+                for o in together
             ),
             source=source,
             read_at=iso_minute(together[0].retrieved_at),
             request_id=request_id,
             file=f"evidence/{file}" if file else "",
             sha256=together[0].sha256,
+            rows=f"{together[0].value:,}" if [o.property for o in together] == ["rows read"] else "",
         )
         for (source, request_id, file), together in answers.items()
     )
 
 
+def _table(value: Any) -> DataTable | None:
+    """Return a short list of flat objects as a table; None for every other value."""
+    if not isinstance(value, list | tuple) or not 1 < len(value) <= _TABLE_ROWS:
+        return None
+    if not all(isinstance(row, Mapping) and list(row) == list(value[0]) for row in value):
+        return None
+    if any(isinstance(cell, Mapping | list | tuple) for row in value for cell in row.values()):
+        return None
+    rows = tuple(tuple(marked(json_text(cell), 120) for cell in row.values()) for row in value)
+    return DataTable(tuple(_spaced(str(key)) for key in value[0]), rows)
+
+
 _NAMES = ("displayName", "name", "title")
-_ADDRESSES = ("userPrincipalName", "mail", "appId", "tenantId", "domain")
+_ADDRESSES = ("mail", "userPrincipalName", "appId", "tenantId", "domain")
 _OWN = {*_NAMES, *_ADDRESSES, "id", "why", "accepted"}
 
 
-def _affected(finding: Finding) -> tuple[tuple[str, ...], tuple[tuple[Markup | str, ...], ...]]:
-    """Return head and rows of the table of objects concerned."""
+def _affected(finding: Finding) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return head and rows of the table of objects concerned. A cell is a block, which isolates its text."""
     sample = finding.affected.sample
     if not sample:
         return (), ()
@@ -404,11 +465,11 @@ def _affected(finding: Finding) -> tuple[tuple[str, ...], tuple[tuple[Markup | s
     for row in sample:
         name = next((row[k] for k in _NAMES if isinstance(row.get(k), str) and row[k]), "")
         address = next((str(row[k]) for k in _ADDRESSES if row.get(k)), "")
-        cells: list[Markup | str] = [bdi(name or str(row.get("id", "")), 80), bdi(address, 100) if address else "–"]
+        cells = [marked(name or str(row.get("id", "")), 80), marked(address, 100) if address else "–"]
         cells.append(marked(str(row.get("why", "")), 160) if row.get("why") else "–")
-        cells.extend(bdi(json_text(row[k]), 120) if row.get(k) not in (None, "", []) else "–" for k in extra)
+        cells.extend(marked(json_text(row[k]), 120) if row.get(k) not in (None, "", []) else "–" for k in extra)
         if row.get("accepted"):
-            cells[2] = f"{cells[2]} (accepted)"
+            cells[2] = f"accepted; {cells[2]}"
         rows.append(tuple(cells))
     return ("Name", "Address or id", "Why", *map(_spaced, extra)), tuple(rows)
 
@@ -483,8 +544,81 @@ def _activity(run: RunView) -> tuple[Drawing, ...]:
             continue
         drawing = importlib.import_module(f"posture.report.{name}").drawing(run)
         if drawing is not None:
-            found.append(drawing)
+            found.append(_shortened(drawing))
     return tuple(found)
+
+
+def _shortened(drawing: Drawing) -> Drawing:
+    """Return a drawing with a table of a length a page can bear."""
+    rows = drawing.table.rows
+    if len(rows) <= _DRAWN_ROWS:
+        return drawing
+    note = f"The first {_DRAWN_ROWS} of {len(rows):,} rows. {drawing.table.note}".strip()
+    return replace(drawing, table=replace(drawing.table, rows=rows[:_DRAWN_ROWS], note=note))
+
+
+def _hunts(run: RunView) -> tuple[Hunt, ...]:
+    """Return the leads by hunt, those with the worst lead first."""
+    hunted = run.assessment.hunts
+    titles = {r.code: r.title for r in hunted.runs} if hunted else {}
+    by_code: dict[str, list[Lead]] = {}
+    for lead in run.assessment.leads:
+        by_code.setdefault(lead.hunt, []).append(lead)
+    ordered = sorted(by_code.items(), key=lambda h: (-max(x.severity.rank for x in h[1]), h[0]))
+    return tuple(_hunt(place, code, titles.get(code, code), leads) for place, (code, leads) in enumerate(ordered, 1))
+
+
+def _queries(leads: Iterable[Lead]) -> Mapping[str, Any]:
+    """Return the queries by hunt as numbers of lines: they share most of their lines, and would fill the page."""
+    lines: dict[str, int] = {}
+    found = {
+        lead.hunt: [lines.setdefault(shown(line), len(lines)) for line in lead.kql.split("\n")]
+        for lead in leads
+        if lead.kql
+    }
+    return {"lines": list(lines), "hunts": found} if found else {}
+
+
+def _hunt(place: int, code: str, title: str, leads: Sequence[Lead]) -> Hunt:
+    first = leads[0]
+    worst = max(leads, key=lambda x: x.severity.rank)
+    return Hunt(
+        id=slug(f"lead-{code}", f"lead-{place}"),
+        code=code,
+        title=title,
+        severity=worst.severity.value,
+        leads=tuple(_lead(x) for x in sorted(leads, key=lambda x: -x.severity.rank)),
+        why=first.why,
+        harmless_if=first.harmless_if,
+        next_question=first.next_question,
+        attack=first.attack,
+        kql=bool(first.kql),
+    )
+
+
+def _lead(lead: Lead) -> LeadRows:
+    """Return a lead's rows without what only a machine needs: ids, and what is empty."""
+    rows = lead.rows[: _LEAD_ROWS if lead.severity.rank >= Severity.HIGH.rank else _LESSER_LEAD_ROWS]
+    return LeadRows(
+        lead.severity.value, words.sentence(lead.summary), tuple(map(_lead_row, rows)), max(0, lead.count - len(rows))
+    )
+
+
+def _lead_row(row: Mapping[str, Any]) -> LeadRow:
+    rest = tuple(
+        ("log row" if key == "place" else _spaced(marked(str(key), 40)).lower(), _lead_cell(value))
+        for key, value in row.items()
+        if key not in ("time", "who", "ids") and not key.endswith("_id") and value not in (None, "", [], (), "success")
+    )
+    return LeadRow(_lead_cell(row.get("time")), _lead_cell(row.get("who")), rest)
+
+
+def _lead_cell(value: Any) -> str:
+    if value in (None, "", [], ()):
+        return "–"
+    said = "; ".join(map(json_text, value)) if isinstance(value, list | tuple) else json_text(value)
+    moment = re.fullmatch(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}):\d{2}Z", said)
+    return f"{moment[1]} {moment[2]}" if moment else marked(said, 140)
 
 
 def _frameworks(cards: Sequence[Card]) -> tuple[Framework, ...]:

@@ -55,7 +55,8 @@ def draw(tree: InvitationTree) -> Drawing:
     how = ", ".join(f"{n:,} by {_source(s)}" for s, n in tree.by_source.items())
     lead = (
         f"{tree.known:,} of {tree.guests:,} guests have a known inviter ({how}); {tree.by_guests:,} came through "
-        "another guest. Circles are guests, squares members and applications. A sponsor counts as the inviter where nothing else tells, unless somebody chose another."
+        "another guest. Circles are guests, squares members and applications. A sponsor counts as the inviter where "
+        "nothing else tells, unless somebody chose another."
     )
     return Drawing("invitation-tree", "Who invited whom", lead, drawn, _table(tree, roots))
 

@@ -81,26 +81,42 @@
   text.addEventListener('input', apply);
   apply();
 
-  // Copy buttons.
-  for (const b of all('.copies')) {
-    b.hidden = false;
-    b.addEventListener('click', async () => {
-      const code = b.parentElement.querySelector('code');
-      let done = false;
-      try {
-        await navigator.clipboard.writeText(code.textContent);
-        done = true;
-      } catch {
-        // A page opened from disk may be refused the clipboard; the text is selected instead.
-        const range = document.createRange();
-        range.selectNodeContents(code);
-        const selection = getSelection();
-        selection.removeAllRanges();
-        selection.addRange(range);
-      }
-      b.textContent = done ? 'Copied' : 'Selected';
-      setTimeout(() => { b.textContent = 'Copy'; }, 1600);
-    });
+  // Texts to copy, the queries among them, whose lines stand once in the page.
+  const copy = async (b, text) => {
+    let done = false;
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      done = true;
+    } catch {
+      // A page opened from disk may be refused the clipboard; the text is selected instead.
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      const selection = getSelection();
+      selection.removeAllRanges();
+      selection.addRange(range);
+    }
+    b.firstChild.data = done ? 'Copied' : 'Selected';
+    setTimeout(() => { b.firstChild.data = 'Copy'; }, 1600);
+  };
+  const queries = id('queries') && JSON.parse(id('queries').textContent);
+  for (const place of queries ? all('.query') : []) {
+    const pre = make('pre', queries.hunts[place.dataset.hunt].map((n) => queries.lines[n]).join('\n'), 'copy');
+    pre.dataset.what = 'KQL';
+    place.replaceChildren(pre);
+  }
+  for (const pre of all('.copy')) {
+    const box = make('div', undefined, 'copies');
+    const b = make('button', 'Copy');
+    b.type = 'button';
+    b.addEventListener('click', () => copy(b, pre));
+    const details = pre.closest('details');
+    const label = pre.dataset.what + (details ? ' for ' + details.id.toUpperCase() : '');
+    b.append(make('span', ' ' + label, 'vh'));
+    pre.tabIndex = 0;
+    pre.setAttribute('role', 'group');
+    pre.setAttribute('aria-label', label);
+    pre.replaceWith(box);
+    box.append(pre, b);
   }
 
   // The section in view, in the list of sections.
@@ -142,9 +158,8 @@
     const lower = new Array(count);
     const search = (i) => lower[i] || (lower[i] = [data.n[i], address(i), word(data.P, data.p[i]), word(data.P, data.i[i]), word(data.R, data.r[i]), idOf(i)].join('\n').toLowerCase());
 
-    const cell = (row, label, className) => {
+    const cell = (row, className) => {
       const td = row.insertCell();
-      td.dataset.l = label;
       if (className) td.className = className;
       return td;
     };
@@ -160,20 +175,20 @@
       if (idOf(i)) head.title = idOf(i);
       head.append(make('bdi', data.n[i]), tenant(address(i), 'm block'));
       row.append(head);
-      const state = cell(row, 'Invitation');
+      const state = cell(row);
       if (pending(i)) {
         state.append(make('span', 'Pending', 'tag s-medium'));
         if (data.v[i] !== null) state.append(make('span', 'since ' + date(data.c[i] + data.v[i]), 'm block nb'));
       } else state.append(make('bdi', data.S[data.s[i]] || 'not invited'));
       if (data.e[i] === 0) state.append(make('span', 'sign-in blocked', 'm block'));
-      cell(row, 'Added', 'nb').textContent = data.c[i] === null ? '–' : date(data.c[i]);
-      cell(row, 'Last seen', 'nb').textContent = lastSeen(i);
-      const sponsor = cell(row, 'Sponsor');
+      cell(row, 'nb').textContent = data.c[i] === null ? '–' : date(data.c[i]);
+      cell(row, 'nb').textContent = lastSeen(i);
+      const sponsor = cell(row);
       sponsor.append(make('bdi', word(data.P, data.p[i]) || 'none'));
       if (data.i[i] >= 0) { const by = make('span', 'invited by ', 'm block'); by.append(make('bdi', data.P[data.i[i]])); sponsor.append(by); }
-      cell(row, 'Groups', 'num').textContent = data.g[i] < 0 ? 'not read' : String(data.g[i]);
-      cell(row, 'Roles').append(make('bdi', word(data.R, data.r[i]) || '–'));
-      const found = cell(row, 'Findings', 'codes');
+      cell(row, 'num').textContent = data.g[i] < 0 ? 'not read' : String(data.g[i]);
+      cell(row).append(make('bdi', word(data.R, data.r[i]) || '–'));
+      const found = cell(row, 'codes');
       const codes = data.F[data.f[i]];
       codes.forEach((code, at) => {
         const a = make('a', code.replace('GUEST-', ''));

@@ -132,9 +132,9 @@ def test_a_finding_leads_to_its_guests(opened, usual):
 def test_copying_selects_where_the_clipboard_is_refused(opened, usual):
     one = opened(usual)
     page = one.go("#guest-inv-001")
-    button = page.locator("#guest-inv-001 .copies").first
+    button = page.locator("#guest-inv-001 .copies button").first
     button.click()
-    expect(button).to_have_text(re.compile("Copied|Selected"))
+    expect(button).to_have_text(re.compile("^(Copied|Selected) Graph request for GUEST-INV-001$"))
 
 
 def test_the_theme_follows_the_system_until_the_button(opened, usual):
