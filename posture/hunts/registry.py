@@ -112,7 +112,7 @@ def hunt(
     def register(function: Hunting) -> Hunting:
         text = inspect.getdoc(function) or ""
         pieces = re.split(rf"^({'|'.join(_SECTIONS)}):\s*", text, flags=re.MULTILINE)
-        sections = {name: _sentence(body) for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+        sections = {name: " ".join(body.split()) for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
         missing = [s for s in _SECTIONS if not sections.get(s)]
         if missing or not pieces[0].strip():
             raise TypeError(f"{code}: its docstring lacks {', '.join(missing) or 'a title'}")
@@ -123,10 +123,10 @@ def hunt(
         _registry[code] = Hunt(
             code=code,
             title=pieces[0].strip().rstrip("."),
-            seen=sections["Seen"],
-            why=sections["Why"],
-            harmless_if=sections["Harmless if"],
-            next_question=sections["Ask next"],
+            seen=_capital(sections["Seen"]),
+            why=_capital(sections["Why"]),
+            harmless_if=_capital(sections["Harmless if"]),
+            next_question=_capital(sections["Ask next"]),
             source=tuple(sections["Source"].split()),
             severity=severity,
             attack=attack,
@@ -140,9 +140,7 @@ def hunt(
     return register
 
 
-def _sentence(text: str) -> str:
-    """Return a section as one line with a capital."""
-    words = " ".join(text.split())
+def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 

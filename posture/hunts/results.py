@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from posture.assess.types import Lead
@@ -40,6 +40,12 @@ class Window:
         if self.since is None or self.until is None:
             return 0.0
         return max(0.0, (self.until - self.since).total_seconds() / 86_400)
+
+    @property
+    def short(self) -> bool:
+        """Whether the log begins later than was asked for, by half a day or more."""
+        late = timedelta(hours=12)
+        return self.asked_from is not None and (self.since is None or self.since - self.asked_from >= late)
 
     @property
     def words(self) -> str:
@@ -131,8 +137,19 @@ class HuntResult:
 
     @property
     def signal(self) -> str:
-        """The one word beside the score: "act now", "some" or "none", "not hunted" where no log was there."""
+        """The words beside the score: "act now", "some" or "none", "not hunted" where no log was there.
+
+        "none in part" is for logs or hunts that do not tell all: what was not looked at is not quiet.
+        """
         if not self.windows:
             return "not hunted"
         worst = max((lead.severity.rank for lead in self.leads), default=-1)
-        return "act now" if worst >= 3 else "some" if worst >= 1 else "none"
+        if worst >= 1:
+            return "act now" if worst >= 3 else "some"
+        return "none" if self.whole else "none in part"
+
+    @property
+    def whole(self) -> bool:
+        """Whether every hunt ran, saw all it looks at, and the logs reach back as far as was asked."""
+        seen = not any(run.not_run or run.limits for run in self.runs)
+        return seen and not self.bad_row_count and not any(window.short for window in self.windows)

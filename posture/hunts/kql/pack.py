@@ -24,19 +24,20 @@ def write_pack(
     domains: Iterable[str],
     *,
     thresholds: Thresholds | None = None,
-    external_member_ids: Iterable[str] = (),
+    external_member_ids: Iterable[str] | None = (),
     lookback_days: int = LOOKBACK,
 ) -> tuple[Path, ...]:
     """Write the pack for one tenant and return the files in order.
 
     `domains` are the tenant's verified domains, `external_member_ids` members
-    who came from outside, whom no log calls guest. Raises SettingsError where
+    who came from outside, whom no log calls guest; None where they were not
+    read, which the page then says. Raises SettingsError where
     the tenant id is no GUID or no domain is given: queries without them would
     take everybody for a guest. Raises OutputError where a file cannot be written.
     """
     settings = thresholds or Thresholds()
     people = _people(tenant_id, domains, settings)
-    external = tuple(sorted(set(external_member_ids)))
+    external = tuple(sorted(set(external_member_ids or ())))
     kept = external[:EXTERNAL_LIMIT]
     private_dir(out_dir)
     files: dict[str, str] = {}
@@ -53,7 +54,8 @@ def write_pack(
             files[f"sigma/azure_guest_{item.name.replace('-', '_')}.yml"] = sigma.rule(item)
         if len(text) > QUERY_LIMIT:
             long.append(item.name)
-    files["README.md"] = _page(people, lookback_days, long, len(external) - len(kept))
+    unread = external_member_ids is None
+    files["README.md"] = _page(people, lookback_days, long, len(external) - len(kept), unread=unread)
     written = []
     for name in sorted(files):
         path = out_dir / name
@@ -78,7 +80,7 @@ def _headed(item: Packed, text: str) -> str:
     return f"// {item.code}: {item.title}\n// ATT&CK {techniques}\n{text}"
 
 
-def _page(people: People, lookback_days: int, long: list[str], left_out: int) -> str:
+def _page(people: People, lookback_days: int, long: list[str], left_out: int, *, unread: bool) -> str:
     lines = [
         "# Hunting pack",
         "",
@@ -108,4 +110,6 @@ def _page(people: People, lookback_days: int, long: list[str], left_out: int) ->
         lines += ["", f"Longer than {QUERY_LIMIT:,} characters, which a rule may refuse: {', '.join(long)}."]
     if left_out:
         lines += ["", f"{left_out:,} further external members are not named in the queries: they would not fit."]
+    if unread:
+        lines += ["", "Members who came from outside could not be read: the queries take them for members."]
     return "\n".join(lines) + "\n"
