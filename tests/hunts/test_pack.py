@@ -238,3 +238,10 @@ def test_many_external_members_are_left_out_and_said(tmp_path: Path) -> None:
         tmp_path / "p", r.OURS, ["contoso.example"], external_member_ids=[str(uuid.UUID(int=n)) for n in range(500)]
     )
     assert "300 further external members" in (tmp_path / "p" / "README.md").read_text("utf-8")
+
+
+def test_external_members_that_were_not_read_are_said(tmp_path: Path) -> None:
+    for name, ids in (("unread", None), ("none", ())):
+        write_pack(tmp_path / name, r.OURS, ["contoso.example"], external_member_ids=ids)
+        said = "could not be read" in (tmp_path / name / "README.md").read_text("utf-8")
+        assert said is (ids is None)

@@ -3,7 +3,7 @@
 import json
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from posture.assess.evaluate import evaluate
 from posture.errors import EvidenceError
 from posture.hunts.registry import hunts
+from posture.hunts.results import HuntResult, HuntRun, Window
 from posture.hunts.run import TenantContext, hunt_files, hunt_snapshot
 from posture.settings import Settings, Severity, Thresholds
 from posture.snapshot.types import Gap, GapReason, Snapshot
@@ -94,6 +95,23 @@ def test_a_log_that_was_not_read_is_said_not_passed_over(contoso: Snapshot) -> N
     nothing = without(without(contoso, "sign_ins"), "directory_audits")
     assert hunt_snapshot(without(nothing, "sign_ins_non_interactive"), Settings()).signal == "not hunted"
     assert evaluate(without(nothing, "sign_ins_non_interactive"), Settings(), controls=()).hunts is None
+
+
+def test_none_is_said_only_of_what_was_looked_at() -> None:
+    day = datetime(2026, 11, 1, tzinfo=UTC)
+    log = Window("audits", "a", 1, day, day + timedelta(days=30), asked_from=day)
+    ran = HuntRun("GUEST-HUN-001", "t")
+    quiet = HuntResult(windows=(log,), runs=(ran,))
+    assert quiet.signal == "none"
+    in_part = (
+        replace(quiet, runs=(ran, replace(ran, not_run="No sign-ins."))),
+        replace(quiet, runs=(replace(ran, limits=("The log is too short.",)),)),
+        replace(quiet, bad_row_count=1),
+        replace(quiet, windows=(replace(log, since=day + timedelta(days=23)),)),
+        replace(quiet, windows=(log, replace(log, log="sign-ins", since=None))),
+    )
+    assert {result.signal for result in in_part} == {"none in part"}
+    assert replace(quiet, windows=(replace(log, asked_from=None),)).signal == "none", "files say what they hold"
 
 
 def test_without_the_guest_list_it_says_what_it_cannot_see(contoso: Snapshot) -> None:
