@@ -134,10 +134,9 @@ def hunt(
 
 
 def _snapshot(place: Path) -> "Snapshot":
-    from posture.history.runs import evidence_of
-    from posture.snapshot.store import load
+    from posture.cli.recorded import recorded
 
-    return load(evidence_of(place))
+    return recorded(place).snapshot
 
 
 def _live(
@@ -192,6 +191,10 @@ def _lines(found: "HuntResult", changed: "ChangedSettings | None") -> list[str]:
             lines.append(f"    Ask next: {terminal(lead.next_question, 300)}")
         if lead.harmless_if:
             lines.append(f"    Harmless if: {terminal(lead.harmless_if, 300)}")
+    limited = [(r.code, limit) for r in found.runs for limit in r.limits]
+    if limited:
+        lines += ["", "Not seen by single hunts:"]
+        lines += [f"  {code}: {terminal(limit, 200)}" for code, limit in limited]
     idle = [r for r in found.runs if r.not_run]
     if idle:
         lines += ["", f"Not hunted: {len(idle)}"]
@@ -287,9 +290,11 @@ def kql(
             thresholds=settings.thresholds,
             external_member_ids=[str(r["id"]) for r in external.value if isinstance(r.get("id"), str)]
             if external
-            else (),
+            else None,
             lookback_days=settings.thresholds.lookback_days,
         )
+    if external is None:
+        tell("Members who came from outside could not be read: the queries take them for members.")
     if flag_of(loaded, "json", json_out):
         say_json({"folder": str(out), "files": sorted(str(p) for p in written)})
     else:
