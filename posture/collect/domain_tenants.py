@@ -1,6 +1,7 @@
 """Which Entra tenant each guest's mail domain belongs to: one small question per domain, 20 a request."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
 import orjson
 
@@ -25,10 +26,9 @@ async def guest_domain_tenants(graph: Source, guests: Rows) -> Rows:
 
     Each row is Graph's answer with the domain asked for as its `id`.
     """
-    domains = sorted({d for g in guests if (d := home_domain(g)) is not None and d.isascii() and "'" not in d})
-    if len(domains) > DOMAINS_ASKED:
-        graph.notes.append(f"{len(domains):,} domains; the first {DOMAINS_ASKED:,} were asked for")
-        domains = domains[:DOMAINS_ASKED]
+    domains, more = first_domains(guests, DOMAINS_ASKED)
+    if more:
+        graph.notes.append(f"more than {DOMAINS_ASKED:,} domains; the first in alphabetical order were asked for")
     base = "/tenantRelationships/findTenantInformationByDomainName(domainName='{}')"
     paths = {base.format(segment(d)): d for d in domains}
 
@@ -39,3 +39,21 @@ async def guest_domain_tenants(graph: Source, guests: Rows) -> Rows:
             yield paths[path], b'{"id":%b%b%b' % (orjson.dumps(paths[path]), b"" if rest == b"}" else b",", rest)
 
     return await graph.collected(rows(), "/tenantRelationships/findTenantInformationByDomainName")
+
+
+def first_domains(guests: Iterable[Mapping[str, Any]], most: int) -> tuple[list[str], bool]:
+    """Return the first domains of guests in alphabetical order, and whether there are more than `most`.
+
+    Twice as many are held at any time, however many domains a tenant has.
+    """
+    found: set[str] = set()
+    last: str | None = None
+    for guest in guests:
+        domain = home_domain(guest)
+        if domain is None or not domain.isascii() or "'" in domain or (last is not None and domain > last):
+            continue
+        found.add(domain)
+        if len(found) > 2 * most:
+            found = set(sorted(found)[:most])
+            last = max(found)
+    return sorted(found)[:most], last is not None or len(found) > most
