@@ -100,7 +100,7 @@ def fact_windows(snapshot: Snapshot, streams: Streams) -> Iterator[Window]:
 def why_missing(snapshot: Snapshot, name: str) -> str:
     """Return why a log was not read and what would unlock it, in a sentence."""
     gap = snapshot.gaps.get(name)
-    return f"{name}: {gap.detail} {gap.unlock}" if gap else f"{name} was not read in this run."
+    return f"{name}: {gap.detail.rstrip(chr(46))}. {gap.unlock}" if gap else f"{name} was not read in this run."
 
 
 def scene_of(
