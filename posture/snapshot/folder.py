@@ -259,6 +259,16 @@ def _short(message: str) -> str:
     return message if len(message) < 160 else message[:157] + "..."
 
 
+def sortable(row_id: str) -> str:
+    """Return an id as lists are sorted by it: "" for one that two readers might read in two ways.
+
+    Control characters and replaced ones are in no id that Graph gives.
+
+    Such a row is kept and counts as one without an id.
+    """
+    return row_id if row_id.isprintable() and "\ufffd" not in row_id else ""
+
+
 class FileRows:
     """A list of a folder: iterated as objects, again each time, never whole in memory.
 
@@ -334,8 +344,8 @@ class FileRows:
                     raise EvidenceError(f"{self._file}, line {start + place}: not a JSON object")
                 if ordered:
                     row_id = row.get("id")
-                    if not isinstance(row_id, str):
-                        row_id = ""
+                    if not isinstance(row_id, str) or not row_id.isprintable() or "\ufffd" in row_id:
+                        row_id = ""  # as sortable() says
                     if row_id <= last and row_id:
                         how = "the id of the line before" if row_id == last else "not sorted by id"
                         raise EvidenceError(f"{self._file}, line {start + place}: {how}")

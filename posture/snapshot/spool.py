@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from posture.errors import EvidenceError, OutputError
-from posture.snapshot.folder import Written, private_dir, write_sorted
+from posture.snapshot.folder import Written, private_dir, sortable, write_sorted
 
 PART_BYTES = 12 * 1024 * 1024
 """Bytes of rows held in memory before a sorted run goes to disk."""
@@ -67,8 +67,9 @@ class RowsWriter:
         text = b"".join([line for _, line in rows])
         if b"\n" in text or b"\r" in text:
             rows = [(row_id, line.replace(b"\n", b" ").replace(b"\r", b" ")) for row_id, line in rows]
-        if "\x00" in "".join([row_id for row_id, _ in rows]):
-            rows = [(row_id.replace("\x00", ""), line) for row_id, line in rows]
+        ids = "".join([row_id for row_id, _ in rows])
+        if sortable(ids) != ids:
+            rows = [(sortable(row_id), line) for row_id, line in rows]
         # A fixed-width sequence keeps rows of one id in the order they came.
         keyed = [
             b"%b\x00%010d\x00%b\n" % (row_id.encode("utf-8", "replace"), number, line)

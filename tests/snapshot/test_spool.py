@@ -93,3 +93,20 @@ def test_line_ends_inside_a_row_do_not_break_the_list(tmp_path):
     writer = _writer(tmp_path)
     writer.add("a", b'{\r\n  "id": "a",\n  "displayName": "x"\n}')
     assert list(FileRows(tmp_path / "evidence", writer.finish().file)) == [{"id": "a", "displayName": "x"}]
+
+
+ODD_IDS = ["a\nb", "\x00nul", "a\x00b", "x\ud800y", "\ufffd", "\u202eid", "\x7f", ""]
+
+
+@pytest.mark.parametrize("plain_first", [True, False])
+def test_ids_that_no_service_gives_cost_neither_the_list_nor_a_row(tmp_path, plain_first):
+    plain = [f"{n:08d}-0000" for n in range(3)] + ["\u2167", "z" * 300]
+    writer = RowsWriter(tmp_path, "v1.0/things", tmp_path / "things.spool")
+    for row_id in [*plain, *ODD_IDS] if plain_first else [*ODD_IDS, *plain]:
+        writer.add(row_id, json.dumps({"id": row_id}).encode())
+        writer.checkpoint()
+    written = writer.finish()
+    assert (written.rows, written.unidentified) == (len(plain) + len(ODD_IDS), len(ODD_IDS))
+    found = [row["id"] for row in FileRows(tmp_path, written.file, written.rows)]
+    assert found[len(ODD_IDS) :] == sorted(plain)
+    assert len(found) == written.rows
