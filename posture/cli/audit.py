@@ -139,14 +139,13 @@ def assess(
     By the settings it was judged with, unless --config names others or --profile changes the profile.
     """
     from posture.cli import config as c
-    from posture.history.runs import EVIDENCE, evidence_of, start
-    from posture.snapshot.settings_file import load_settings
+    from posture.cli.recorded import recorded
+    from posture.history.runs import EVIDENCE, start
     from posture.snapshot.store import copy, load
 
-    source = evidence_of(evidence)
-    load(source)
     loaded = c.load(config)
-    settings = _settings_again(loaded, load_settings(source), profile, ignore_exceptions)
+    saved = recorded(evidence)
+    settings = _settings_again(loaded, saved.settings, profile, ignore_exceptions)
     job = Job(
         "assess",
         loaded,
@@ -161,7 +160,7 @@ def assess(
     )
     run = start(job.out)
     with job.kept(run):
-        copy(source, run / EVIDENCE, settings)
+        copy(saved.folder, run / EVIDENCE, settings)
         place, assessment = job.finish(run, load(run / EVIDENCE))
     job.say(place, assessment)
 
@@ -326,6 +325,7 @@ class Job:
 
         from posture.assess.evaluate import evaluate
         from posture.history.runs import finish, home_of
+        from posture.plan.build import impacts
         from posture.report import write_reports
         from posture.report.view import Options, RunView
 
@@ -336,6 +336,7 @@ class Job:
             snapshot,
             run,
             changes=compared(home_of(self.out, snapshot.tenant), assessment, snapshot),
+            impacts=impacts(assessment, snapshot, people=not self.no_people),
             brand=self.brand,
             options=Options(people=not self.no_people),
         )

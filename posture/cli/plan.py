@@ -30,21 +30,19 @@ def plan(
     from posture.assess.evaluate import evaluate
     from posture.cli import config as c
     from posture.cli.choices import flag_of, profile_of
-    from posture.history.runs import EVIDENCE, evidence_of
+    from posture.cli.recorded import recorded
+    from posture.history.runs import EVIDENCE
     from posture.plan.build import build
     from posture.plan.write import document, write_plan
     from posture.snapshot.folder import dump, private_dir
-    from posture.snapshot.settings_file import load_settings
-    from posture.snapshot.store import load
 
-    evidence = evidence_of(run)
-    settings = load_settings(evidence)
     loaded = c.load(config)
+    saved = recorded(run)
+    evidence, snapshot, settings = saved.folder, saved.snapshot, saved.settings
     if config is not None:
         settings = loaded.settings(profile_of(loaded, profile), lookback_days=settings.thresholds.lookback_days)
     elif profile is not None:
         settings = replace(settings, profile=profile_of(loaded, profile))
-    snapshot = load(evidence)
     home = evidence.parent if evidence.name == EVIDENCE else evidence
     folder = private_dir(out or home / "plan")
     with tempfile.TemporaryDirectory(prefix="posture-plan-") as scratch:

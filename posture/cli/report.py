@@ -44,12 +44,11 @@ def report(
     from posture.cli import config as c
     from posture.cli.audit import compared
     from posture.cli.config import brand_of
-    from posture.history.runs import evidence_of
+    from posture.cli.recorded import recorded
+    from posture.plan.build import impacts
     from posture.report import FORMATS, write_reports
     from posture.report import formats as known_formats
     from posture.report.view import Options, RunView
-    from posture.snapshot.settings_file import load_settings
-    from posture.snapshot.store import load
 
     wanted = tuple(formats or ("html", "md"))
     known_formats(w for w in wanted if w != "terminal")
@@ -57,14 +56,15 @@ def report(
         raise SettingsError("--stdout takes exactly one --format")
     loaded = c.load(config)
     brand = brand_of(loaded)
-    evidence = evidence_of(run)
-    snapshot = load(evidence)
-    assessment = evaluate(snapshot, load_settings(evidence))
+    saved = recorded(run)
+    snapshot = saved.snapshot
+    assessment = evaluate(snapshot, saved.settings)
     view = RunView(
         assessment,
         snapshot,
         run,
         changes=compared(run.resolve().parent, assessment, snapshot),
+        impacts=impacts(assessment, snapshot, people=not no_people),
         brand=brand,
         options=Options(people=not flag_of(loaded, "no-people", no_people)),
     )

@@ -164,6 +164,8 @@ def evidence_of(folder: Path) -> Path:
         return folder / EVIDENCE
     if (folder / "manifest.json").is_file():
         return folder
+    if not folder.exists():
+        raise EvidenceError(f"{folder} does not exist; give a run folder, as posture audit printed it")
     raise EvidenceError(f"{folder} holds no evidence of a finished run (no manifest.json)")
 
 
