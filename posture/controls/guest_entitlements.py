@@ -17,7 +17,7 @@ from posture.controls.registry import (
     passed,
     tally,
 )
-from posture.controls.shared import NO_GUESTS, ids, names, unless_known
+from posture.controls.shared import NO_GUESTS, ids, names, number, unless_known
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.guests import Guest
@@ -176,7 +176,7 @@ def dynamic_groups_leave_guests_out(
         swept = inside > 0 and not _USER_TYPE.search(rule)
         if not swept and not chosen:
             continue
-        why = f"{inside} guests inside; its rule does not test user.userType" if swept else ""
+        why = f"{number(inside, 'guest')} inside; its rule does not test user.userType" if swept else ""
         why += ("; " if why and chosen else "") + ("its rule reads an attribute others can choose" if chosen else "")
         try:
             used = uses.of(group)
@@ -193,15 +193,16 @@ def dynamic_groups_leave_guests_out(
     observed = {"dynamic groups of users": judged, "with guests swept in": len(bad) + len(soft)}
     if bad:
         return failed(
-            f"{len(bad)} dynamic groups take guests in, or can be made to, and grant roles, licences or a place in "
-            "Conditional Access.",
+            f"{number(len(bad), 'dynamic group')} with guests inside, or open to whoever has the right attribute, that "
+            "grant roles, licences or a place in Conditional Access.",
             observed=observed,
             affected=bad + soft,
         )
     unless_known(unknown, conditional_access_policies, role_assignments)
     if soft:
         return partial(
-            f"{len(soft)} dynamic groups have guests inside without their rule saying so; none grants anything known.",
+            f"{number(len(soft), 'dynamic group')} with guests inside of whom the rule says nothing; it grants nothing "
+            "known.",
             observed=observed,
             affected=soft,
             notes=("Which applications are assigned to these groups was not read.",),
@@ -314,11 +315,12 @@ def guests_hold_no_licences(licensed_guests: LicensedGuests, subscribed_skus: Ro
     observed = {"licensed guests": count, "licences": shown}
     one_group = not licensed_guests.direct and len(licensed_guests.groups) == 1
     if count and not one_group:
-        return failed(f"{count} enabled guests hold a licence: {shown}.", observed=observed)
+        return failed(f"{number(count, 'enabled guest')} with a licence: {shown}.", observed=observed)
     if licensed_guests.unknown:
         raise UnknownValueError(f"the licences or the state of {licensed_guests.unknown} guests were not read")
     if count:
-        return partial(f"{count} enabled guests hold a licence, all from one group: {shown}.", observed=observed)
+        told = f"{number(count, 'enabled guest')} with a licence, all from one group: {shown}."
+        return partial(told, observed=observed)
     return passed(
         f"None of the {licensed_guests.population} guests holds a licence that is not tolerated.", observed=observed
     )

@@ -14,7 +14,7 @@ from posture.controls.registry import (
     partial,
     passed,
 )
-from posture.controls.shared import NO_GUESTS, names, population, unless_known
+from posture.controls.shared import NO_GUESTS, names, number, population, unless_known
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.power import (
@@ -219,7 +219,7 @@ def no_external_owns_an_application(
     if strong:
         dangerous = sum(thing.dangerous for thing in strong)
         return failed(
-            f"People from outside own {len(owned)} application objects, {len(strong)} of them with "
+            f"People from outside own {number(len(owned), 'application object')}, {len(strong):,} of them with "
             f"{names(p for t in strong for p in t.power)}.",
             observed={**observed, "with a permission, role or credential": len(strong), "dangerous": dangerous},
             affected=people,
@@ -228,7 +228,8 @@ def no_external_owns_an_application(
     unless_known(unknown + [u for thing in owned for u in thing.unknown], role_assignments)
     if owned:
         return partial(
-            f"People from outside own {len(owned)} application objects that hold no permission, role or credential.",
+            f"People from outside own {number(len(owned), 'application object')} without any permission, role or "
+            "credential.",
             observed=observed,
             affected=people,
         )
@@ -346,7 +347,7 @@ def no_external_owns_a_group(
     observed = {"groups owned by externals": owned}
     if bad:
         return failed(
-            f"People from outside own {owned} groups; {bad} of them have no internal owner beside or are used in "
+            f"People from outside own {number(owned, 'group')}; {bad:,} without enough internal owners, or used in "
             "Conditional Access, roles or licences.",
             observed={**observed, "alone or in use": bad},
             affected=people,
@@ -354,7 +355,7 @@ def no_external_owns_a_group(
     unless_known(unknown, conditional_access_policies, role_assignments)
     if people:
         return partial(
-            f"People from outside own {owned} groups, each together with somebody from inside.",
+            f"People from outside own {number(owned, 'group')}, always together with somebody from inside.",
             observed=observed,
             affected=people,
         )
@@ -362,4 +363,4 @@ def no_external_owns_a_group(
         return not_applicable(NO_GUESTS, observed={"guests": 0})
     if not seen:
         return not_applicable("The tenant has no groups.", observed={"groups": 0})
-    return passed(f"Nobody from outside owns one of the {seen} groups.", observed={"groups": seen})
+    return passed(f"Nobody from outside owns one of the {seen:,} groups.", observed={"groups": seen})

@@ -188,11 +188,14 @@ def no_external_holds_a_role(
         else ()
     )
     if bad:
-        worst = any(h.role.template in high for h in bad)
+        worst = {h.role.name for h in bad if h.role.template in high}
         people = _role_people(bad)
         return failed(
-            f"{len(people)} external {_people(len(people))} roles: {names(h.role.name for h in bad)}.",
-            observed={"role_assignments.external role holders": len(people), "highly privileged role involved": worst},
+            f"{len(people)} external {_people(len(people))} roles: {names((h.role.name for h in bad), worst)}.",
+            observed={
+                "role_assignments.external role holders": len(people),
+                "highly privileged role involved": bool(worst),
+            },
             affected=people,
             severity=Severity.CRITICAL if worst else Severity.HIGH,
             notes=notes,

@@ -62,11 +62,16 @@ def _asks_again(thresholds: Thresholds, doubts: dict[str, None]) -> Callable[[Gu
         if hours is None or hours > thresholds.sign_in_frequency_partial_max_hours:
             return None
         if hours > thresholds.sign_in_frequency_max_hours:
-            return f"guests sign in again after {hours:g} hours"
+            return f"guests sign in again after {_spell(int(hours))}"
         kind = policy.session["signInFrequency"].get("authenticationType")
         return "only the second factor is asked for again" if kind == "secondaryAuthentication" else ""
 
     return does
+
+
+def _spell(hours: int) -> str:
+    """Return hours as people say them: whole days from two days on."""
+    return number(hours, "hour") if hours < 48 or hours % 24 else number(hours // 24, "day")
 
 
 def _never_persistent(policy: GuestPolicy) -> str | None:
@@ -186,13 +191,13 @@ def guest_sessions_are_short(
         if frequency.some:
             reasons = "; ".join(frequency.reasons or _missing(frequency))
             return partial(f"Guest sessions are limited in part: {reasons}.", observed=seen)
-        most = number(thresholds.sign_in_frequency_partial_max_hours, "hour")
+        most = _spell(thresholds.sign_in_frequency_partial_max_hours)
         return failed(f"No policy makes guests sign in again within {most}.", observed=seen)
     if _missing(browser):
         unless_known(list(browser.unknown))
         return partial("Guests sign in again in time, but browsers may keep them signed in.", observed=seen)
-    hours = number(thresholds.sign_in_frequency_max_hours, "hour")
-    return passed(f"Every guest signs in again within {hours}, and no browser keeps them signed in.", observed=seen)
+    most = _spell(thresholds.sign_in_frequency_max_hours)
+    return passed(f"Every guest signs in again within {most}, and no browser keeps them signed in.", observed=seen)
 
 
 def _unless_licensed(subscribed_skus: Rows | Gap) -> None:

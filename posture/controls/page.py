@@ -5,8 +5,10 @@ them, since controls know neither.
 """
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any, Protocol
 
 from posture.controls.frameworks import FRAMEWORKS, coverage, coverage_lines, frameworks, mappings
@@ -103,6 +105,7 @@ def _row(entry: Any, sources: Mapping[str, Source]) -> dict[str, Any]:
             "harmless_if": entry.harmless_if,
             "next_question": entry.next_question,
             "logs": list(entry.logs),
+            "parameters": {p: _value(p) for p in parameters(entry)},
             "frameworks": _frameworks(entry),
             "source": list(entry.source),
         }
@@ -124,7 +127,7 @@ def _row(entry: Any, sources: Mapping[str, Source]) -> dict[str, Any]:
         "default": entry.default,
         "facts": [{"name": name, "required": must, **_source(name, sources)} for name, must in facts.items()],
         "permissions": permissions(entry, sources),
-        "parameters": {p: _value(p) for p in entry.parameters},
+        "parameters": {p: _value(p) for p in parameters(entry)},
         "remediation": [_remedy(r) for r in entry.remediation],
         "frameworks": _frameworks(entry),
         "authorities": [{"name": a.name, "item": a.item, "judges": a.verdict is not None} for a in entry.authorities],
@@ -149,6 +152,14 @@ def permissions(control: Control, sources: Mapping[str, Source]) -> list[str]:
     """Return the least permissions a control needs to see everything it looks at."""
     named = {p.strip() for name in facts_of(control) if name in sources for p in sources[name].permission.split(" + ")}
     return sorted({p for p in named if p} | set(control.permissions))
+
+
+def parameters(entry: Any) -> tuple[str, ...]:
+    """Return the names of the parameters a control reads, or those a hunt speaks of."""
+    if isinstance(entry, Control):
+        return entry.parameters
+    said = " ".join((entry.seen, entry.harmless_if, entry.next_question)).casefold()
+    return tuple(f.name for f in fields(Thresholds) if re.search(rf"\b{f.name}\b", said))
 
 
 def _value(parameter: str) -> Any:
@@ -187,6 +198,7 @@ def explain(code: str, hunts: Iterable[Hunt] = (), sources: Mapping[str, Source]
         text = getattr(entry, name, "")
         if isinstance(text, str) and text:
             lines += ["", heading, *_wrapped(_sentence(text))]
+    lines += _listed("Parameters", (f"{p} = {_json(p)}" for p in parameters(entry)))
     if isinstance(entry, Control):
         lines += _control_text(entry, sources or {})
     else:
@@ -203,10 +215,11 @@ def _facts_in_short(entry: Any) -> list[str]:
 
 
 def _control_text(control: Control, sources: Mapping[str, Source]) -> list[str]:
-    lines = _listed("Parameters", (f"{p} = {json.dumps(_value(p), ensure_ascii=False)}" for p in control.parameters))
-    lines += _listed("What it reads", (_fact_words(n, must, sources) for n, must in facts_of(control).items()))
+    lines = _listed("What it reads", (_fact_words(n, must, sources) for n, must in facts_of(control).items()))
     lines += _listed("Permissions", permissions(control, sources))
     lines += ["", "Licence", *_wrapped(_sentence(control.licence))]
+    if _may_be_attested(control):
+        lines += ["", "To attest what you saw, in posture.toml", *(f"  {line}" for line in _attestation(control))]
     for number, remedy in enumerate(control.remediation, 1):
         head = "Change that closes it" + (f" ({number})" if len(control.remediation) > 1 else "")
         lines += ["", head, *(f"  {line}" for line in _remedy_lines(remedy))]
@@ -218,7 +231,28 @@ def _control_text(control: Control, sources: Mapping[str, Source]) -> list[str]:
 def _fact_words(name: str, must: bool, sources: Mapping[str, Source]) -> str:
     found = sources.get(name)
     where = f": {found.endpoint}" if found else ""
-    return f"{name}{where}{'' if must else ' (where it was read)'}"
+    return f"{name}{where}{'' if must else ' (if it can be read)'}"
+
+
+def _json(parameter: str) -> str:
+    return json.dumps(_value(parameter), ensure_ascii=False)
+
+
+def _may_be_attested(control: Control) -> bool:
+    """Whether a person may have to answer, wholly or in part."""
+    return control.kind == "manual" or "attest" in control.summary
+
+
+def _attestation(control: Control) -> list[str]:
+    return [
+        "[[attested]]",
+        f'control = "{control.code}"',
+        'value = "pass"                # or partial, fail, not-applicable',
+        'who = "who looked"',
+        "when = 2026-01-31             # the day they looked",
+        "until = 2026-07-31            # the last day it counts",
+        'evidence = "where the proof lies"',
+    ]
 
 
 def _framework_words(entry: Any) -> Iterator[str]:
@@ -273,6 +307,10 @@ def page(hunts: Iterable[Hunt] = (), sources: Mapping[str, Source] | None = None
         "and attests). What could not be read, and every value this version does not know, is *not assessed*, never a "
         "pass. Hunts raise questions and are never scored.",
         "",
+        "`[parameters]` in `posture.toml` changes what a control asks for: [all of them](#parameters). A person's "
+        "answer for a manual control is an `[[attested]]` table there: `control`, `value`, `who`, `when`, `until` and "
+        "`evidence`.",
+        "",
         "| Area | Entries |",
         "| --- | ---: |",
     ]
@@ -284,7 +322,16 @@ def page(hunts: Iterable[Hunt] = (), sources: Mapping[str, Source] | None = None
             lines += [_index_row(e) for e in found]
             for entry in found:
                 lines += ["", *_entry(entry, sources)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_all_parameters(entries)]) + "\n"
+
+
+def _all_parameters(entries: list[Any]) -> list[str]:
+    lines = ["", "## Parameters", "", "`lookback_days` is also how far back the logs are read.", ""]
+    lines += ["| Parameter | Default | Read by |", "| --- | --- | --- |"]
+    for name in (f.name for f in fields(Thresholds)):
+        readers = (f"[{e.code}](#{e.code.lower()})" for e in entries if name in parameters(e))
+        lines.append(f"| `{name}` | `{_json(name)}` | {', '.join(readers)} |")
+    return lines
 
 
 def _anchor(heading: str) -> str:
@@ -313,6 +360,8 @@ def _entry(entry: Any, sources: Mapping[str, Source]) -> list[str]:
         text = getattr(entry, name, "")
         if isinstance(text, str) and text:
             lines += ["", f"*{heading}.* {_plain(_sentence(text))}"]
+    if parameters(entry):
+        lines += ["", "*Parameters.*", "", *(f"- `{p}` = `{_json(p)}`" for p in parameters(entry))]
     if isinstance(entry, Control):
         lines += _control_markdown(entry, sources)
     else:
@@ -322,9 +371,6 @@ def _entry(entry: Any, sources: Mapping[str, Source]) -> list[str]:
 
 def _control_markdown(control: Control, sources: Mapping[str, Source]) -> list[str]:
     lines: list[str] = []
-    if control.parameters:
-        lines += ["", "*Parameters.*", ""]
-        lines += [f"- `{p}` = `{json.dumps(_value(p), ensure_ascii=False)}`" for p in control.parameters]
     facts = facts_of(control)
     if facts:
         lines += ["", "*What it reads.*", ""]

@@ -1,6 +1,6 @@
 """What several areas of controls need: comparing ids, wording lists, refusing to judge half a picture."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from posture.errors import UnknownValueError
 from posture.snapshot.power import unlicensed
@@ -14,9 +14,9 @@ def ids(values: Iterable[str]) -> set[str]:
     return {v.casefold() for v in values}
 
 
-def names(values: Iterable[str]) -> str:
-    """Return a short sorted list in words, with the number of those left out."""
-    found = sorted(set(values))
+def names(values: Iterable[str], first: Collection[str] = ()) -> str:
+    """Return a short sorted list in words, those in `first` before the others, with the number of those left out."""
+    found = sorted(set(values), key=lambda v: (v not in first, v))
     return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 

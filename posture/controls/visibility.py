@@ -95,7 +95,6 @@ def _zta_21860(log_export: Rows | Gap, **_: Any) -> Outcome | None:
     partial=Severity.MEDIUM,
     kind="manual",
     licence="exporting sign-in logs needs Entra ID P1; risk logs P2",
-    permissions=("Azure Resource Manager: Reader at /providers/Microsoft.aadiam",),
     remediation=_EXPORT,
     frameworks={
         "scuba": ("MS.AAD.4.1v1 (SHALL)",),
@@ -176,7 +175,6 @@ def identity_logs_leave_the_tenant(log_export: Rows | Gap, thresholds: Threshold
     partial=Severity.LOW,
     kind="manual",
     licence="Entra ID P1",
-    permissions=("Azure Resource Manager: Reader at /providers/Microsoft.aadiam",),
     remediation=_EXPORT,
     frameworks={
         "scuba": ("MS.AAD.4.1v1 (SHALL)",),
@@ -234,7 +232,6 @@ def reading_the_directory_leaves_a_trace(log_export: Rows | Gap) -> Verdict:
     fail=Severity.MEDIUM,
     partial=Severity.LOW,
     licence="Entra ID P1 for 30 days; an archive is an Azure cost",
-    permissions=("Azure Resource Manager: Reader at /providers/Microsoft.aadiam",),
     remediation=Remediation(
         powershell=("Set-AdminAuditLogConfig -UnifiedAuditLogIngestionEnabled $true",),
         role="Security Administrator, and a role on the destination",

@@ -16,7 +16,7 @@ from posture.controls.registry import (
     partial,
     passed,
 )
-from posture.controls.shared import NO_GUESTS, names, unless_known
+from posture.controls.shared import NO_GUESTS, names, number, unless_known
 from posture.errors import UnknownValueError
 from posture.settings import Profile, Severity, Thresholds
 from posture.snapshot.derive import DomainList, DomainMode, invitation_domain_mode
@@ -437,13 +437,13 @@ def sharing_is_limited_to_partner_domains(
     cis = profile is Profile.CIS_M365_V7
     if mode == "blockList" and domains:
         if cis:
-            return failed(f"Sharing is refused for {len(domains)} domains; the profile asks for an allow list.")
-        return partial(f"Sharing is refused for {len(domains)} domains and open to all others.")
+            return failed(f"Sharing is refused for {_many(domains)}; the profile asks for an allow list.")
+        return partial(f"Sharing is refused for {_many(domains)} and open to all others.")
     if mode == "allowList":
         if not domains:
             raise UnknownValueError("SharePoint's allow list is empty, which may mean nobody or anybody")
         if cis:
-            return passed(f"Sharing is limited to {len(domains)} domains.")
+            return passed(f"Sharing is limited to {_many(domains)}.")
         if isinstance(b2b_management_policies, Gap):
             raise UnknownValueError(
                 f"Entra's list, to compare SharePoint's with, was not read: {b2b_management_policies.detail}",
@@ -452,13 +452,17 @@ def sharing_is_limited_to_partner_domains(
         beyond = _beyond(domains, invitation_domain_mode(b2b_management_policies))
         if beyond:
             return partial(
-                f"Sharing is limited to {len(domains)} domains, of which Entra does not allow {names(beyond)}.",
+                f"Sharing is limited to {_many(domains)}, of which Entra does not allow {names(beyond)}.",
                 observed={"domains beyond Entra's list": sorted(beyond)},
             )
-        return passed(f"Sharing is limited to {len(domains)} domains, all of which Entra allows too.")
+        return passed(f"Sharing is limited to {_many(domains)}; Entra allows no fewer.")
     if sharing == "existingExternalUserSharingOnly" and not cis:
         return partial("No list limits sharing; it reaches guests the directory already has, of any domain.")
     return failed("Files can be shared with any domain.")
+
+
+def _many(domains: set[str]) -> str:
+    return number(len(domains), "domain")
 
 
 def _beyond(domains: set[str], entra: DomainMode) -> set[str]:
