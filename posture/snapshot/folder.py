@@ -366,13 +366,15 @@ class Folder:
 
     def single(self, version: str, path: str) -> bytes | None:
         """Return a single answer's bytes; None where the folder has none."""
-        file = self.root / f"{relative_path(version, path)}.json"
+        name = f"{relative_path(version, path)}.json"
+        file = self.root / name
         try:
+            if not os.path.lexists(file):
+                return None
+            self._own(name)
             if file.stat().st_size > SINGLE_LIMIT:
                 raise EvidenceError(f"{file.name} is larger than {SINGLE_LIMIT:,} bytes")
             return file.read_bytes()
-        except FileNotFoundError:
-            return None
         except OSError as error:
             raise EvidenceError(f"{file} cannot be read: {error.strerror or error}") from error
 
@@ -384,6 +386,8 @@ class Folder:
         if not base.parent.is_dir():
             return found
         for file in sorted(base.parent.iterdir()):
+            if file.name.startswith(base.name) and file.name.endswith((".ndjson", ".ndjson.gz")):
+                self._own(str(file.relative_to(self.root)))
             for suffix in (".ndjson", ".ndjson.gz"):
                 if file.name.endswith(suffix):
                     name = file.name.removesuffix(suffix)
@@ -396,6 +400,12 @@ class Folder:
     def rows(self, file: str, *, ordered: bool = False) -> FileRows:
         """Return a list by its file name within the folder."""
         return FileRows(self.root, file, ordered=ordered)
+
+    def _own(self, name: str) -> None:
+        """Refuse what is no plain file of the folder itself: one from elsewhere must not show other files of ours."""
+        file = self.root / name
+        if file.resolve() != self.root.resolve() / name or not file.is_file():
+            raise EvidenceError(f"{file} is a link or no plain file; a tenant's answers lie in its own folder")
 
     def manifest(self) -> dict[str, Any]:
         """Return `manifest.json` of an evidence folder."""
@@ -428,5 +438,20 @@ def read_object(file: Path) -> dict[str, Any] | None:
 
 
 def dump(value: Any) -> bytes:
-    """Return JSON for people and machines: sorted keys, two blanks, UTF-8, a line end."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+    """Return JSON for people and machines: sorted keys, two blanks, UTF-8, a line end.
+
+    Characters that hide or turn around what stands beside them (direction
+    marks, zero widths, C1 controls, line separators) are written as escapes.
+    """
+    data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+    return data if data.isascii() else _UNSEEN.sub(_escaped, data)
+
+
+_UNSEEN = re.compile(
+    rb"\xc2[\x80-\x9f\xad]|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]"
+)
+"""In UTF-8 these bytes begin and end a character, so nothing is cut in two."""
+
+
+def _escaped(match: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(match.group().decode())

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from posture.errors import EvidenceError
 from posture.snapshot import folder
-from posture.snapshot.folder import FileRows, Folder, parse, parse_strict, relative_path
+from posture.snapshot.folder import FileRows, Folder, dump, parse, parse_strict, relative_path
 
 
 @settings(max_examples=200, deadline=None)
@@ -121,3 +122,56 @@ def test_what_json_writes_is_read_back(value):
     text = json.dumps(value).encode()
     if "\\ud8" not in text.decode() and "\\ud9" not in text.decode() and "\\ud" not in text.decode():
         assert parse(text, "x") == value
+
+
+def test_a_folder_from_elsewhere_shows_no_other_file(tmp_path):
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"refresh_token": "s"}')
+    (tmp_path / "secret.ndjson").write_text('{"id": "s"}\n')
+    root = tmp_path / "sent"
+    (root / "v1.0" / "policies").mkdir(parents=True)
+    (root / "v1.0" / "policies" / "authorizationPolicy.json").symlink_to(secret)
+    (root / "v1.0" / "users.ndjson").symlink_to(tmp_path / "secret.ndjson")
+    (root / "beta").symlink_to(root / "v1.0")
+    os.mkfifo(root / "v1.0" / "groups.ndjson")
+    (root / "v1.0" / "organization.json").symlink_to(tmp_path / "nowhere")
+    found = Folder(root)
+    for version in ("v1.0", "beta"):
+        with pytest.raises(EvidenceError, match="link or no plain file"):
+            found.single(version, "policies/authorizationPolicy")
+        for path in ("users", "groups"):
+            with pytest.raises(EvidenceError, match="link or no plain file"):
+                found.lists(version, path)
+    with pytest.raises(EvidenceError, match="link or no plain file"):
+        found.single("v1.0", "organization")
+    assert found.single("v1.0", "policies/none") is None
+
+
+def test_a_folder_that_is_reached_by_a_link_is_read(tmp_path):
+    (tmp_path / "real" / "v1.0").mkdir(parents=True)
+    (tmp_path / "real" / "v1.0" / "users.ndjson").write_text('{"id": "a"}\n')
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert Folder(tmp_path / "link").lists("v1.0", "users") == {"": "v1.0/users.ndjson"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.recursive(st.text() | st.integers(-(2**53), 2**53), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+def test_json_of_ours_hides_nothing_and_says_the_same(value):
+    data = dump(value)
+    assert json.loads(data) == value
+    unseen = {
+        *range(0x80, 0xA0),
+        0xAD,
+        0x61C,
+        *range(0x200B, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2060, 0x2070),
+        0xFEFF,
+    }
+    assert not [c for c in data.decode() if ord(c) in unseen]
+
+
+def test_json_of_ours_leaves_letters_alone():
+    assert dump({"a": "Zoë 雪 \U0001f600 \\u202e \u202e\u200d\\"}) == (
+        b'{\n  "a": "Zo\xc3\xab \xe9\x9b\xaa \xf0\x9f\x98\x80 \\\\u202e \\u202e\\u200d\\\\"\n}\n'
+    )
