@@ -11,13 +11,12 @@ from datetime import datetime
 from importlib import resources
 from typing import Any, BinaryIO, TypedDict
 
-import orjson
-
 from posture import CATALOGUE_VERSION, __version__
 from posture.assess.types import Acceptance, Assessment, Finding, Lead, Observed
 from posture.controls.registry import Remediation
 from posture.report.view import RunView
 from posture.settings import AcceptedRisk, Attestation
+from posture.snapshot import folder
 from posture.snapshot.store import stamp
 from posture.snapshot.types import Gap
 
@@ -315,16 +314,13 @@ def _time(when: datetime | None) -> str | None:
     return stamp(when) if when else None
 
 
-_OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-
-
 def dump(value: Any) -> bytes:
     """Return JSON with sorted keys as bytes that depend on the value alone, whatever a tenant put into it."""
     try:
-        return orjson.dumps(value, option=_OPTIONS)
+        return folder.dump(value)
     except TypeError:
         # A lone surrogate (orjson writes none) or a whole number beyond 64 bits; both are Graph's to send.
-        return orjson.dumps(_healed(value), option=_OPTIONS)
+        return folder.dump(_healed(value))
 
 
 def _healed(value: Any) -> Any:
