@@ -93,6 +93,19 @@ INFLUENCEABLE_ATTRIBUTES = (
 """Attributes whose value a person or their home organization can choose."""
 
 
+DANGEROUS_APP_PERMISSIONS = (
+    "RoleManagement.ReadWrite.Directory",
+    "AppRoleAssignment.ReadWrite.All",
+    "Application.ReadWrite.All",
+    "Directory.ReadWrite.All",
+    "Group.ReadWrite.All",
+    "Mail.ReadWrite",
+    "Files.ReadWrite.All",
+    "Sites.FullControl.All",
+)
+"""Application permissions of Microsoft Graph that lead to the whole tenant or to everybody's content."""
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """Every parameter a control or hunt reads; `[parameters]` in posture.toml changes them.
@@ -142,6 +155,7 @@ class Thresholds:
     approved_app_ids: tuple[str, ...] = ()
     highly_privileged_role_templates: tuple[str, ...] = HIGHLY_PRIVILEGED_ROLES
     tolerated_role_templates: tuple[str, ...] = ("95e79109-95c0-4d8e-aee3-d01accf2d47b",)  # Guest Inviter
+    dangerous_app_permissions: tuple[str, ...] = DANGEROUS_APP_PERMISSIONS  # or app role ids
     min_internal_owners: int = 1
     influenceable_attributes: tuple[str, ...] = INFLUENCEABLE_ATTRIBUTES
     intentional_guest_groups: tuple[str, ...] = ()

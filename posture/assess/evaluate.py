@@ -329,7 +329,10 @@ def _judge(
         held = _affected(control, verdict, call, seen, acceptances, files)
         authorities = _authorities(control, call)
     except UnknownValueError as unknown:
-        return _unassessed(control, _why(control, unknown), observed)
+        finding = _unassessed(control, _why(control, unknown), observed)
+        # Others may read a value that was read and is ambiguous; of what was not read nobody shall seem to say "fine".
+        ambiguous = finding.gap is not None and finding.gap.reason is GapReason.UNKNOWN_VALUE and not unknown.because
+        return replace(finding, authorities=_others(control, call)) if ambiguous else finding
     except (EvidenceError, OutputError):
         raise
     except Exception as bug:  # a bug in one control must not cost the others; the exit code does not forget
@@ -465,6 +468,17 @@ def _authorities(control: Control, call: Mapping[str, Any]) -> tuple[AuthorityVe
                 outcome = None
         found.append(AuthorityVerdict(authority.name, authority.item, outcome.value if outcome else ""))
     return tuple(found)
+
+
+def _others(control: Control, call: Mapping[str, Any]) -> tuple[AuthorityVerdict, ...]:
+    """Return how others judge what this control could not; without it where their reading breaks."""
+    try:
+        return _authorities(control, call)
+    except (EvidenceError, OutputError):
+        raise
+    except Exception:  # the control's own refusal stands; another reading of odd values must not cost it
+        log.exception("an authority of control %s failed", control.code)
+        return ()
 
 
 def _gaps(snapshot: Snapshot, controls: tuple[Control, ...]) -> tuple[tuple[Gap, tuple[str, ...]], ...]:

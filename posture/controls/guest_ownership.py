@@ -1,5 +1,6 @@
 """What guests own: applications and groups."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +31,7 @@ from posture.snapshot.power import (
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import objects, text
 
-_DANGEROUS = {
+_PERMISSIONS = {
     "9e3f62cf-ca93-4989-b6ce-bf83c28f9fe8": "RoleManagement.ReadWrite.Directory",
     "06b708a9-e830-4db3-a914-8e69da51d44f": "AppRoleAssignment.ReadWrite.All",
     "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9": "Application.ReadWrite.All",
@@ -41,6 +42,21 @@ _DANGEROUS = {
     "a82116e5-55eb-4c41-a434-62fe8a61c773": "Sites.FullControl.All",
 }
 """Application permissions of Microsoft Graph by app role id: https://learn.microsoft.com/graph/permissions-reference."""
+_ROLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _dangerous(thresholds: Thresholds) -> frozenset[str]:
+    """Return the app role ids of the permissions that `dangerous_app_permissions` names, by name or by id."""
+    by_name = {name.casefold(): role for role, name in _PERMISSIONS.items()}
+    found = set()
+    for given in thresholds.dangerous_app_permissions:
+        role = by_name.get(given.casefold(), given.casefold())
+        if not _ROLE_ID.fullmatch(role):
+            raise UnknownValueError(
+                f"the parameter dangerous_app_permissions holds {given!r}; give the id of that application permission"
+            )
+        found.add(role)
+    return frozenset(found)
 
 
 class _Owned:
@@ -50,13 +66,15 @@ class _Owned:
         self.row, self.owners, self.word = row, owners, word
         self.power: list[str] = []
         self.unknown: list[str] = []
-
-    @property
-    def dangerous(self) -> bool:
-        return any(p in _DANGEROUS.values() for p in self.power)
+        self.dangerous = False
 
     def look(
-        self, principal_id: str | None, permissions: Mapping[str, Any], in_role: set[str] | None, why: str
+        self,
+        principal_id: str | None,
+        permissions: Mapping[str, Any],
+        in_role: set[str] | None,
+        why: str,
+        dangerous: frozenset[str],
     ) -> None:
         """Collect credentials, application permissions and directory roles."""
         for key in ("passwordCredentials", "keyCredentials"):
@@ -71,7 +89,9 @@ class _Owned:
         if granted is None:
             self.unknown.append(f"the permissions of the {self.word} {self.row.get('id')} were not read")
         else:
-            self.power += [_DANGEROUS.get(str(g.get("appRoleId", "")).casefold(), "a permission") for g in granted]
+            ids = [str(g.get("appRoleId", "")).casefold() for g in granted]
+            self.power += [_PERMISSIONS.get(i, "a permission") for i in ids]
+            self.dangerous = not dangerous.isdisjoint(ids)
         if in_role is None:
             self.unknown.append(f"the role assignments were not read{why}")
         elif principal_id in in_role:
@@ -152,6 +172,7 @@ def _owned(rows: Rows, word: str, unknown: list[str]) -> list[_Owned]:
         "zta": ("21868",),
     },
     authorities=(Authority("Microsoft Zero Trust Assessment", "21868: guests own no application", _zta_21868),),
+    parameters=("dangerous_app_permissions",),
     empty_is_good=(
         "applications: a tenant may register none. owned_app_permissions: it holds only what guests own; an owned one "
         "missing here is unknown."
@@ -164,12 +185,14 @@ def no_external_owns_an_application(
     owned_app_permissions: Rows,
     guests: Rows,
     role_assignments: Rows | Gap,
+    thresholds: Thresholds,
 ) -> Verdict:
     """No guest owns an application or service principal.
 
     Holds when nobody from outside owns an app registration or an enterprise
     application. Partial when what they own has no application permission, no
-    directory role and no credential. Fails when it has one of these.
+    directory role and no credential. Fails when it has one of these; the
+    finding says where one is in `dangerous_app_permissions`.
 
     Why: an owner can add a secret and then act as the application, with all it
     may do, at any hour and without MFA.
@@ -212,7 +235,7 @@ def no_external_owns_an_application(
             if thing.word == "service principal"
             else principals.get(text(thing.row, "appId").casefold())
         )
-        thing.look(principal, permissions, in_role, because(role_assignments))
+        thing.look(principal, permissions, in_role, because(role_assignments), _dangerous(thresholds))
     people = [row for thing in owned for row in thing.shown()]
     observed = {"owned by externals": len(owned)}
     strong = [thing for thing in owned if thing.power]
