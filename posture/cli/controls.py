@@ -67,8 +67,9 @@ def explain(
     if wanted not in found:
         import difflib
 
-        near = difflib.get_close_matches(wanted, known, 1, 0.5)
-        raise SettingsError(f"{code!r} is no control" + (f"; did you mean {near[0]}?" if near else ""))
+        near = difflib.get_close_matches(wanted, known, 1, 0.8)
+        hint = f"did you mean {near[0]}?" if near else "`posture controls list` shows them"
+        raise SettingsError(f"{code!r} is no control; {hint}")
     if json_out:
         say_json(found[wanted])
         return

@@ -286,9 +286,13 @@ def setup(
         if dialect in (tool, "all"):
             say()
             say(f"# --- {tool} ---")
-            say_all(words(wanted))
+            say_all(words(wanted, name))
     say()
     say(f"# Admin consent: {url}")
+    way = "browser" if delegated else "certificate --certificate FILE"
+    where = "" if name == "global" else f" --cloud {name}"
+    names = f"--tenant {tenant or '<tenant>'} --client-id {client_id or '<client-id>'}"
+    say(f"# Then: posture doctor --auth {way} {names}{where}")
 
 
 def _facts(controls: list[str] | None) -> set[str]:
@@ -304,5 +308,6 @@ def _facts(controls: list[str] | None) -> set[str]:
     if unknown:
         raise SettingsError(f"--control: {unknown[0]} is no control and no area ({', '.join(AREAS)})")
     names = {n for c in chosen for n in (*c.needs, *c.optional)}
-    facts = {f for n in names for f in (tallies()[n].needs if n in tallies() else (n,))}
+    counted = tallies()
+    facts = {f for n in names for f in ((*counted[n].needs, *counted[n].optional) if n in counted else (n,))}
     return {"organization", *(f for f in facts if f in gatherers())}

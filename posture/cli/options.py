@@ -61,7 +61,11 @@ FailOn = Annotated[
 ]
 Formats = Annotated[
     list[str] | None,
-    typer.Option("--format", metavar="NAME", help="A further report format: xlsx, pdf …; may be repeated."),
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="Besides html, md, json and csv also: xlsx, pdf, sarif, oscal, ocsf or junit; may be repeated.",
+    ),
 ]
 Decline = Annotated[
     list[str] | None, typer.Option("--decline", metavar="SOURCE", help="Leave a source out; may be repeated.")

@@ -23,7 +23,8 @@ def report(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="html, md, json, csv, xlsx, pdf or terminal; may be repeated. html and md otherwise.",
+            help="html, md, json, csv, xlsx, pdf, sarif, oscal, ocsf, junit or terminal; may be repeated. "
+            "html and md otherwise.",
         ),
     ] = None,
     config: o.ConfigFile = None,

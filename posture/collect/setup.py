@@ -10,6 +10,16 @@ from posture.collect.permissions import GRAPH_APP_ID, PERMISSIONS
 from posture.collect.registry import Gatherer, gatherers
 
 NAME = "posture (read-only audit)"
+AZURE_CLOUDS = {"usgov": "AzureUSGovernment", "dod": "AzureUSGovernment", "china": "AzureChinaCloud"}
+"""Names of the national clouds in the Azure CLI.
+
+Source: https://learn.microsoft.com/cli/azure/manage-clouds-azure-cli
+"""
+GRAPH_ENVIRONMENTS = {"usgov": "USGov", "dod": "USGovDoD", "china": "China"}
+"""Names of the national clouds in Microsoft Graph PowerShell.
+
+Source: https://learn.microsoft.com/powershell/module/microsoft.graph.authentication/get-mgenvironment
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +49,11 @@ def registration(facts: Iterable[str], *, delegated: bool = False) -> Registrati
     return Registration(tuple(needed), tuple(sorted(chosen)), tuple(roles), delegated)
 
 
-def azure_cli(wanted: Registration) -> list[str]:
+def azure_cli(wanted: Registration, cloud: str = "global") -> list[str]:
     """Return Azure CLI commands that make the registration."""
     kind = "Scope" if wanted.delegated else "Role"
     lines = [
+        *([f"az cloud set --name {AZURE_CLOUDS[cloud]} && az login"] if cloud in AZURE_CLOUDS else []),
         f'app_id=$(az ad app create --display-name "{NAME}" '
         "--sign-in-audience AzureADMyOrg --query appId --output tsv)",
         'az ad sp create --id "$app_id"',
@@ -59,17 +70,20 @@ def azure_cli(wanted: Registration) -> list[str]:
     return [*lines, 'az ad app permission admin-consent --id "$app_id"']
 
 
-def powershell(wanted: Registration) -> list[str]:
+def powershell(wanted: Registration, cloud: str = "global") -> list[str]:
     """Return Microsoft Graph PowerShell commands that make the registration."""
+    where = f" -Environment {GRAPH_ENVIRONMENTS[cloud]}" if cloud in GRAPH_ENVIRONMENTS else ""
+    public = " -IsFallbackPublicClient -PublicClient @{ RedirectUris = @('http://localhost') }"
     kind = "Scope" if wanted.delegated else "Role"
     access = [f"    @{{ Id = '{_id(p, wanted)}'; Type = '{kind}' }}  # {p}" for p in wanted.permissions]
     return [
-        "Connect-MgGraph -Scopes 'Application.ReadWrite.All','AppRoleAssignment.ReadWrite.All'",
+        f"Connect-MgGraph{where} -Scopes 'Application.ReadWrite.All','AppRoleAssignment.ReadWrite.All'",
         "$access = @(",
         *access,
         ")",
         f"$app = New-MgApplication -DisplayName '{NAME}' -SignInAudience AzureADMyOrg "
-        f"-RequiredResourceAccess @{{ ResourceAppId = '{GRAPH_APP_ID}'; ResourceAccess = $access }}",
+        f"-RequiredResourceAccess @{{ ResourceAppId = '{GRAPH_APP_ID}'; ResourceAccess = $access }}"
+        + (public if wanted.delegated else ""),
         "$sp = New-MgServicePrincipal -AppId $app.AppId",
         *(
             []
@@ -83,13 +97,23 @@ def powershell(wanted: Registration) -> list[str]:
     ]
 
 
-def terraform(wanted: Registration) -> list[str]:
+def terraform(wanted: Registration, cloud: str = "global") -> list[str]:
     """Return a Terraform configuration (azuread provider) of the registration."""
     kind = "Scope" if wanted.delegated else "Role"
     lines = [
+        *([f"# Set the azuread provider's environment for {cloud}."] if cloud != "global" else []),
+        *(
+            [
+                "# For --auth browser add the redirect address http://localhost in the portal,",
+                "# under Authentication, Mobile and desktop applications.",
+            ]
+            if wanted.delegated
+            else []
+        ),
         'resource "azuread_application" "posture" {',
         f'  display_name     = "{NAME}"',
         '  sign_in_audience = "AzureADMyOrg"',
+        *(["", "  fallback_public_client_enabled = true"] if wanted.delegated else []),
         "",
         "  required_resource_access {",
         f'    resource_app_id = "{GRAPH_APP_ID}"',
