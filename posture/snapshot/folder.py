@@ -38,6 +38,10 @@ LINE_LIMIT = 16 * 1024 * 1024
 """The longest row that is written or read, in bytes. Graph's own are a few kB; a group with all its members is more."""
 SINGLE_LIMIT = 64 * 1024 * 1024
 """The largest single answer a reader accepts, in bytes."""
+MOST_PACKED = 250
+"""How many times its size a compressed list may unpack to; those of real tenants unpack to ten or twenty times."""
+UNPACKED_LIMIT = 64 * 1024 * 1024
+"""Bytes any list may unpack to, however small its file."""
 _BLOCK = 128 * 1024
 
 _SAFE_SEGMENT = re.compile(r"[^A-Za-z0-9._()='@-]")
@@ -297,8 +301,12 @@ class FileRows:
         try:
             with self._path.open("rb") as raw:
                 stream = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if self._file.endswith(".gz") else raw
+                room = max(UNPACKED_LIMIT, MOST_PACKED * os.fstat(raw.fileno()).st_size)
                 number, rest = 1, b""
                 while data := stream.read(_BLOCK):
+                    room -= len(data)
+                    if room < 0:
+                        raise EvidenceError(f"{self._file} unpacks to more than {MOST_PACKED} times its size")
                     lines = (rest + data).split(b"\n")
                     rest = lines.pop()
                     if len(rest) > LINE_LIMIT or (lines and len(lines[0]) > LINE_LIMIT):

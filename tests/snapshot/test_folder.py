@@ -175,3 +175,14 @@ def test_json_of_ours_leaves_letters_alone():
     assert dump({"a": "Zoë 雪 \U0001f600 \\u202e \u202e\u200d\\"}) == (
         b'{\n  "a": "Zo\xc3\xab \xe9\x9b\xaa \xf0\x9f\x98\x80 \\\\u202e \\u202e\\u200d\\\\"\n}\n'
     )
+
+
+def test_a_list_that_unpacks_to_nothing_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "UNPACKED_LIMIT", 1000)
+    (tmp_path / "bomb.ndjson.gz").write_bytes(gzip.compress(b"\n" * 1_000_000))
+    for read in (list, FileRows.__len__, lambda rows: list(rows.ids())):
+        with pytest.raises(EvidenceError, match="times its size"):
+            read(FileRows(tmp_path, "bomb.ndjson.gz"))
+    rows = b"".join(b'{"id":"%06d"}\n' % n for n in range(50_000))
+    (tmp_path / "rows.ndjson.gz").write_bytes(gzip.compress(rows))
+    assert len(list(FileRows(tmp_path, "rows.ndjson.gz"))) == 50_000
