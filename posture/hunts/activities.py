@@ -8,6 +8,7 @@ https://learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 INVITE = "Invite external user"
 RESET = "Invite external user with reset invitation status"
@@ -163,6 +164,7 @@ Source: https://learn.microsoft.com/entra/identity-platform/reference-error-code
 """
 
 
+@lru_cache(maxsize=4096)  # a log names few activities many times
 def folded(activity: str) -> str:
     """Return an activity's name as it is compared."""
     return activity.strip().rstrip(".").strip().casefold()

@@ -117,7 +117,10 @@ class Streams:
 
     def span(self, log: str, source: str) -> _Span:
         """Return the counter of one log of one source, made on first use."""
-        return self._spans.setdefault((log, source), _Span(log, source))
+        found = self._spans.get((log, source))
+        if found is None:
+            found = self._spans[log, source] = _Span(log, source)
+        return found
 
     def take(self, record: Record, source: str, number: int) -> None:
         """Put one record where it belongs."""
