@@ -76,7 +76,7 @@ class Limits:
     `Retry-After` above `longest_wait` ends the request at once; all waits of
     one request together stay under `total_wait`. `answer_seconds` bounds one
     whole answer, however slowly it drips. `page_bytes` holds before and after
-    decompression, `page_rows` and `list_pages` bound a list.
+    decompression, `page_rows`, `list_pages` and `list_bytes` bound a list.
     """
 
     attempts: int = 5
@@ -91,5 +91,6 @@ class Limits:
     single_bytes: int = 16 * 1024 * 1024
     page_rows: int = 100_000
     list_pages: int = 50_000
+    list_bytes: int = 64 * 1024 * 1024 * 1024
     link_chars: int = 8192
     concurrency: int = 16

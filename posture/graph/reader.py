@@ -172,12 +172,16 @@ class GraphReader:
     async def _list(self, first: str, start: str | None, *, eventual: bool, key: str) -> AsyncIterator[Page]:
         links = LinkChecker(first, self._limits.link_chars)
         url = links.check(start) if start is not None and start != first else first
-        number = 1
+        number, size = 1, 0
         coming: asyncio.Task[Page] | None = asyncio.create_task(self._page(url, number, links, eventual, key))
         try:
             while coming is not None:
                 page = await coming
                 number += 1
+                size += sum([len(line) for _, line in page.rows])
+                if size > self._limits.list_bytes:
+                    told = f"the list does not end within {self._limits.list_bytes:,} bytes"
+                    raise _placed(AnswerError(told), page.answer)
                 coming = asyncio.create_task(self._page(page.next, number, links, eventual, key)) if page.next else None
                 yield page
         finally:

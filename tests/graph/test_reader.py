@@ -174,6 +174,17 @@ def test_a_list_with_ever_new_links_is_stopped() -> None:
     using(test, limits=Limits(list_pages=5))
 
 
+def test_a_list_of_ever_more_bytes_is_stopped() -> None:
+    async def test(b: Bench) -> None:
+        count = iter(range(1000))
+        b.server.say("/v1.0/users", lambda _: Say(page("a", link=b.link(f"t={next(count)}"))))
+        with pytest.raises(AnswerError, match="within 200 bytes"):
+            await b.rows()
+        assert 2 < len(b.server.asked) < 50
+
+    using(test, limits=Limits(list_bytes=200))
+
+
 def test_an_expired_link_is_said() -> None:
     async def test(b: Bench) -> None:
         b.server.say("/v1.0/users", Say(page("a", link=b.link("t=1"))))
