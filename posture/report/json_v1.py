@@ -125,7 +125,7 @@ def document(run: RunView) -> AssessmentV1:
         "evidence": {"manifest_sha256": manifest_sha256(run)},
         "score": _score(assessment),
         "counts": dict(assessment.counts),
-        "findings": [_finding(f) for f in assessment.findings],
+        "findings": [_finding(f, run) for f in assessment.findings],
         "leads": [_lead(x) for x in sorted(assessment.leads, key=lambda x: (x.hunt, x.summary))],
         "gaps": [_gap_row(gap, codes) for gap, codes in sorted(assessment.gaps, key=lambda g: g[0].name)],
         "guests": _guests(assessment),
@@ -164,7 +164,7 @@ def _score(assessment: Assessment) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> FindingV1:
+def _finding(finding: Finding, run: RunView) -> FindingV1:
     control, affected = finding.control, finding.affected
     return {
         "control": control.code,
@@ -180,7 +180,7 @@ def _finding(finding: Finding) -> FindingV1:
             "count": affected.count,
             "accepted": affected.accepted,
             "sample": [dict(row) for row in affected.sample],
-            "file": affected.file or None,
+            "file": run.affected_file(finding) or None,
         },
         "gap": _gap(finding.gap) if finding.gap else None,
         "why": control.why,

@@ -188,7 +188,7 @@ def _detail(finding: Finding, run: RunView) -> list[str]:
     points = [f"- {prose(words.sentence(note))}" for note in finding.notes]
     points += [_seen(o) for o in finding.observed[:6]]
     lines += [*points, ""] if points else []
-    lines += _affected(finding)
+    lines += _affected(finding, run)
     lines += [f"**Why it matters.** {ours(words.sentence(control.why))}", ""]
     lines += [f"**What to do.** {ours(words.sentence(control.fix))}", ""]
     lines += [f"**What it breaks.** {ours(words.sentence(control.breaks))}", ""]
@@ -220,7 +220,7 @@ def _seen(seen: Observed) -> str:
     return f"- {prose(name) if ' ' in name else code(name)} is {value}{f' ({proof})' if proof else ''}"
 
 
-def _affected(finding: Finding) -> list[str]:
+def _affected(finding: Finding, run: RunView) -> list[str]:
     affected = finding.affected
     if not affected.count:
         return []
@@ -230,7 +230,8 @@ def _affected(finding: Finding) -> list[str]:
     ]
     more = affected.count - len(names)
     listed = f": {', '.join(names)}{f' and {more:,} more' if more else ''}" if names else ""
-    file = f"; all in {code(affected.file)}" if affected.file else ""
+    place = run.affected_file(finding)
+    file = f"; all in {code(place)}" if place else ""
     part = f" ({words.accepted(finding)})" if affected.accepted else ""
     return [f"**Affected:** {plural(affected.count, 'object')}{part}{listed}{file}.", ""]
 

@@ -262,7 +262,8 @@ def page(run: RunView) -> Page:
     cards = tuple(_card(f, run) for f in words.ranked(assessment.findings))
     bar, segments = charts.outcome_bar([(KINDS[o], count, said) for o, count, said in words.counted(assessment.counts)])
     shown = people if run.options.people else Population(total=people.total)
-    block = pack(shown)
+    queries = _queries(assessment.leads)
+    block = pack(shown, queries)
     return Page(
         run=run,
         assessment=assessment,
@@ -283,7 +284,7 @@ def page(run: RunView) -> Page:
         drawings=_drawings(assessment),
         activity=_activity(run),
         hunts=_hunts(run),
-        queries=_queries(assessment.leads),
+        queries=queries,
         quiet=tuple(r.title for r in hunted.runs if not r.leads and not r.not_run) if hunted else (),
         not_run=tuple((r.title, r.not_run) for r in hunted.runs if r.not_run) if hunted else (),
         people=people,
@@ -395,8 +396,8 @@ def _card(finding: Finding, run: RunView) -> Card:
         accepted_count=finding.affected.accepted,
         affected_head=head,
         affected_rows=rows,
-        affected_file=finding.affected.file,
-        guests=run.options.people and _about_guests(finding, run),
+        affected_file=run.affected_file(finding),
+        guests=bool(run.affected_file(finding)),
         authorities=tuple(
             (a.name, a.item, words.OUTCOMES[Outcome(a.verdict)].lower() if a.verdict else "does not decide")
             for a in finding.authorities
@@ -409,11 +410,6 @@ def _card(finding: Finding, run: RunView) -> Card:
         licence="" if control.licence in ("", "none") or control.licence.startswith("none (") else control.licence,
         gain=f"{gain:.1f}" if gain and is_open else "",
     )
-
-
-def _about_guests(finding: Finding, run: RunView) -> bool:
-    """Whether the objects concerned are in the guest list, so that it can be filtered by the finding."""
-    return bool(finding.affected.count) and (run.folder / "affected" / f"{finding.control.code}.ndjson.gz").is_file()
 
 
 def _proofs(observed: Iterable[Observed]) -> tuple[Proof, ...]:

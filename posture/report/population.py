@@ -3,7 +3,7 @@
 import gzip
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -121,16 +121,16 @@ class Block:
     rows: int
 
 
-def pack(found: Population) -> Block:
-    """Pack the rows for the page; as many as fit its limit."""
+def pack(found: Population, queries: Mapping[str, Any]) -> Block:
+    """Pack the rows for the page, as many as fit its limit; where they are compressed, the queries go with them."""
     rows = found.rows
     plain = _json(rows)
     if len(plain) <= PLAIN_LIMIT:
         return Block(b64encode(plain).decode("ascii"), False, len(rows))
-    block = _packed(plain)
+    block = _packed(_json(rows, queries))
     while len(block) > BLOCK_LIMIT:
         rows = rows[: int(len(rows) * BLOCK_LIMIT / len(block) * 0.97)]
-        block = _packed(_json(rows))
+        block = _packed(_json(rows, queries))
     return Block(block, True, len(rows))
 
 
@@ -148,7 +148,7 @@ class _Words:
         return self.words.setdefault(word, len(self.words))
 
 
-def _json(rows: Sequence[GuestRow]) -> bytes:
+def _json(rows: Sequence[GuestRow], queries: Mapping[str, Any] | None = None) -> bytes:
     domains, states, people, roles, combos = _Words(), _Words(), _Words(), _Words(), _Words()
     made: dict[str, list[Any]] = {
         k: [] for k in ("n", "m", "d", "s", "v", "c", "l", "e", "p", "i", "r", "g", "f", "id")
@@ -177,6 +177,7 @@ def _json(rows: Sequence[GuestRow]) -> bytes:
         "P": list(people.words),
         "R": list(roles.words),
         "F": [list(codes) for codes in combos.words],
+        "queries": queries or None,
     }
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from posture.assess.types import Assessment
+from posture.assess.types import Assessment, Finding
 from posture.history.changes import Change, Changes
 from posture.report.brand import Brand
 from posture.snapshot.types import Snapshot
@@ -51,6 +51,16 @@ class RunView:
     def evidence(self) -> Path:
         """The evidence folder of the run."""
         return self.folder / "evidence"
+
+    def affected_file(self, finding: Finding) -> str:
+        """Return where in the run folder all objects a finding concerns lie; "" where there is no such file.
+
+        A run judged again in memory finds the file of the first time.
+        """
+        if finding.affected.file or not finding.affected.count or not self.options.people:
+            return finding.affected.file
+        name = f"affected/{finding.control.code}.ndjson.gz"
+        return name if (self.folder / name).is_file() else ""
 
 
 __all__ = ["Change", "Changes", "Options", "RunView"]

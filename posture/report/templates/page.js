@@ -98,13 +98,7 @@
     b.firstChild.data = done ? 'Copied' : 'Selected';
     setTimeout(() => { b.firstChild.data = 'Copy'; }, 1600);
   };
-  const queries = id('queries') && JSON.parse(id('queries').textContent);
-  for (const place of queries ? all('.query') : []) {
-    const pre = make('pre', queries.hunts[place.dataset.hunt].map((n) => queries.lines[n]).join('\n'), 'copy');
-    pre.dataset.what = 'KQL';
-    place.replaceChildren(pre);
-  }
-  for (const pre of all('.copy')) {
+  const copyable = (pre) => {
     const box = make('div', undefined, 'copies');
     const b = make('button', 'Copy');
     b.type = 'button';
@@ -117,7 +111,17 @@
     pre.setAttribute('aria-label', label);
     pre.replaceWith(box);
     box.append(pre, b);
-  }
+  };
+  for (const pre of all('.copy')) copyable(pre);
+  const fillQueries = (queries) => {
+    for (const place of all('.query')) {
+      const pre = make('pre', queries.hunts[place.dataset.hunt].map((n) => queries.lines[n]).join('\n'), 'copy');
+      pre.dataset.what = 'KQL';
+      place.replaceChildren(pre);
+      copyable(pre);
+    }
+  };
+  if (id('queries')) fillQueries(JSON.parse(id('queries').textContent));
 
   // The section in view, in the list of sections.
   const links = new Map(all('nav a').map((a) => [a.getAttribute('href').slice(1), a]));
@@ -317,6 +321,7 @@
     const moved = scrollY;
     unpack(people).then((data) => {
       guests(data);
+      if (data.queries) fillQueries(data.queries);
       if (Math.abs(scrollY - moved) < 2 && location.hash) follow();
     }).catch((problem) => {
       console.error(problem);

@@ -6,11 +6,10 @@ import pytest
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
-MODES = [("light", False), ("dark", False), ("light", True)]
+LOOKS = [("usual", "light", False), ("usual", "dark", False), ("usual", "light", True), ("hostile", "light", False)]
 
 
-@pytest.mark.parametrize(("scheme", "phone"), MODES, ids=["light", "dark", "phone"])
-@pytest.mark.parametrize("report", ["usual", "hostile"])
+@pytest.mark.parametrize(("report", "scheme", "phone"), LOOKS, ids=["light", "dark", "phone", "hostile"])
 def test_it_is_quiet_and_accessible(report, scheme, phone, opened, axe, request):
     one = opened(request.getfixturevalue(report), scheme=scheme, phone=phone)
     page = one.go()
