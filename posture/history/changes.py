@@ -3,8 +3,9 @@
 Kept apart from `assessment.json`, which depends on its own evidence alone.
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,8 +27,8 @@ from posture.snapshot.values import moment
 class Change:
     """One difference to an earlier run.
 
-    `kind` is opened, resolved, came-back, worse, better, setting, guests or
-    not-comparable; `code` the control it is about or "". `words` is one plain
+    `kind` is opened, resolved, came-back, worse, better, grown (an accepted
+    risk), setting, guests or not-comparable; `code` the control it is about or "". `words` is one plain
     sentence, which may hold tenant text.
     """
 
@@ -73,7 +74,7 @@ def changes(earlier: Path, assessment: Assessment, snapshot: Snapshot) -> Change
     """Compare a run with an earlier one. Raises EvidenceError where the earlier one is damaged."""
     old = _assessment(earlier)
     before = load(earlier / EVIDENCE)
-    rows = [*_findings(old, assessment), *_settings(before, snapshot)]
+    rows = [*_findings(old, assessment), *_grown(earlier, assessment), *_settings(before, snapshot)]
     return Changes(before.taken_at, tuple(rows), _guests(before, snapshot))
 
 
@@ -136,6 +137,48 @@ def _counted(earlier: Mapping[str, Any], now: Finding) -> Change | None:
     return Change(
         kind, f"It concerned {count:,} objects and now {now.affected.count:,}.", now.control.code, now.severity
     )
+
+
+def _grown(earlier: Path, assessment: Assessment) -> Iterator[Change]:
+    """Tell accepted risks that cover more objects now than in the first run that applied them."""
+    taken = [(f.control.code, *held) for f in assessment.findings if f.accepted for held in f.accepted.risks]
+    if not taken:
+        return
+    first = _first_counts(earlier, assessment.tenant.id)
+    for code, risk, count in taken:
+        key = _terms(code, risk.approved.isoformat(), risk.domains, risk.guests, risk.value)
+        before = first.get(key)
+        if before is not None and count > before:
+            words = (
+                f"The accepted risk ({risk.reason}) covers {count:,} objects; it covered {before:,} when first applied."
+            )
+            yield Change("grown", words, code)
+
+
+def _first_counts(earlier: Path, tenant_id: str) -> dict[str, int]:
+    """Return how many objects each accepted risk covered in the first run up to `earlier` that applied it."""
+    found: dict[str, int] = {}
+    for run in runs(earlier.parent.parent, earlier.parent.name):
+        try:
+            old = _assessment(run)
+        except EvidenceError:
+            continue  # a damaged run tells nothing; the one compared with was read above
+        tenant, accepted = old.get("tenant"), old.get("accepted")
+        applied = accepted.get("applied") if isinstance(accepted, dict) else None
+        if isinstance(tenant, dict) and tenant.get("id") == tenant_id and isinstance(applied, list):
+            for row in applied:
+                only, count = row.get("only"), row.get("count")
+                if isinstance(only, dict) and isinstance(count, int):
+                    parts = (only.get("domains") or (), only.get("guests") or (), only.get("value"))
+                    found.setdefault(_terms(row.get("control"), row.get("approved"), *parts), count)
+        if run == earlier:
+            break
+    return found
+
+
+def _terms(code: Any, approved: Any, domains: Iterable[str], guests: Iterable[str], value: Any) -> str:
+    """Return what makes two accepted risks the same one."""
+    return json.dumps([code, approved, sorted(domains), sorted(guests), value], default=str)
 
 
 def _words(outcome: str) -> str:

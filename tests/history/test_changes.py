@@ -72,6 +72,34 @@ def test_what_was_not_seen_is_never_resolved():
     assert "not seen now" in part
 
 
+def test_an_accepted_risk_that_covers_more_than_it_did_is_said_to_have_grown():
+    Path("posture.toml").write_text(
+        '[[accepted]]\ncontrol = "GUEST-INV-006"\nreason = "Onboarding of a large partner"\nowner = "ana"\n'
+        'approved = 2026-11-01\nuntil = 2026-12-31\n[accepted.only]\ndomains = ["slow.example"]\n'
+    )
+
+    def waiting(number):
+        def made(rows):
+            old = {"externalUserState": "PendingAcceptance", "externalUserStateChangeDateTime": "2026-07-01T00:00:00Z"}
+            guests = [r for r in rows if r.get("userType") == "Guest"][:number]
+            late = {g["id"] for g in guests}
+            return [
+                {**r, **old, "createdDateTime": "2026-07-01T00:00:00Z", "mail": f"{n}@slow.example"}
+                if r["id"] in late
+                else r
+                for n, r in enumerate(rows)
+            ]
+
+        return made
+
+    assert "Grown" not in _report(_tenant("one", "2026-11-08", users=waiting(2)))
+    assert "Grown" not in _report(_tenant("two", "2026-11-09", users=waiting(1)))
+    assert "Grown" not in _report(_tenant("three", "2026-11-10", users=waiting(2)))
+    text = _report(_tenant("four", "2026-11-20", users=waiting(3)))
+    said = "covers 3 objects; it covered 2 when first applied."
+    assert said in text.partition("## Changes since")[2].partition("\n## ")[0]
+
+
 def test_an_older_run_that_is_damaged_does_not_stop_the_audit():
     said = posture("audit", "--sample", _tenant("one", "2026-11-10"), "--quiet")
     old = Path(said.out.splitlines()[-1])
