@@ -18,6 +18,8 @@ from posture.report.text import marked, shown
 from posture.report.view import RunView
 from posture.report.words import sentence
 
+# A style sheet's blanks beside its own signs say nothing; those in its strings stay.
+_BLANKS = re.compile(r"""("[^"]*")|\s*([{};,])\s*|(?<=[a-z]):\s+""")
 _PAPERS = {"a4": "A4", "letter": "letter"}
 
 
@@ -114,8 +116,7 @@ def _asset(name: str) -> str:
     source, _, _ = _environment().loader.get_source(_environment(), name)  # type: ignore[union-attr]
     lines = (line.strip() for line in re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL).splitlines())
     kept = "\n".join(line for line in lines if line and not line.startswith("//"))
-    # A style sheet's blanks beside its own signs say nothing; those inside of values and selectors stay.
-    return re.sub(r"\s*([{};,])\s*|(?<=[a-z]):\s+", lambda m: m[1] or ":", kept) if name.endswith(".css") else kept
+    return _BLANKS.sub(lambda m: m[1] or m[2] or ":", kept) if name.endswith(".css") else kept
 
 
 def _style(run: RunView) -> str:

@@ -315,6 +315,8 @@ def _attested(assessment: Assessment) -> list[str]:
 
 def _accepted(assessment: Assessment) -> list[str]:
     taken = words.acceptances(assessment)
+    if not assessment.settings.include_accepted:
+        return ["## Accepted risks", "", "Left out of this run, as asked for with `--ignore-exceptions`.", ""]
     if not taken and not assessment.stale_acceptances:
         return []
     rows = [f"- {t.code} {_taken(t)}" for t in taken]

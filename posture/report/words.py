@@ -157,6 +157,8 @@ def days_left(assessment: Assessment, until: date) -> str:
 
 def acceptances_words(assessment: Assessment) -> str:
     """Return in one sentence what accepted risks cover, and how many do nothing; "" where there are none."""
+    if not assessment.settings.include_accepted:
+        return "Accepted risks are left out of this run."
     taken = [f.accepted.covers for f in assessment.findings if f.accepted]
     whole, part, idle = taken.count("all"), taken.count("some"), len(assessment.stale_acceptances)
     parts = [plural(whole, "finding") if whole else "", f"part of {plural(part, 'finding')}" if part else ""]
