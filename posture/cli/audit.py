@@ -234,6 +234,8 @@ class Job:
                     f"What was read is kept. Go on with the same options and --resume: posture {self.command} --resume"
                 )
             raise
+        finally:
+            self.let_go()
 
     def let_go(self) -> None:
         """Let other processes have the run."""
@@ -276,7 +278,8 @@ class Job:
         """Return whom the run asks, which a run that takes it up must ask too."""
         if self.where is None:
             raise AssertionError("assess reads nothing")
-        return {"target": self.where.label, "tenant": str(self.where.values["tenant"].value or "")}
+        tenant = self.where.values["tenant"].value if self.where.kind == "tenant" else ""
+        return {"target": self.where.label, "tenant": str(tenant or "")}
 
     def _terms(self) -> dict[str, Any]:
         from posture.collect.run import terms_of

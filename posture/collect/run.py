@@ -244,7 +244,9 @@ class _Run:
         """Remember which tenant answers; refuse to mix another one into what a killed run has read."""
         if "organization" not in self.facts:
             return
-        ids = sorted(str(row.get("id")) for row in self.facts["organization"])
+        rows = list(self.facts["organization"])
+        _refuse_other_domain(rows, str(self._plan.terms.get("tenant", "")))
+        ids = sorted(str(row.get("id")) for row in rows)
         started = self._journal.load("run") or {}
         known = started.get("tenant_ids")
         if known is not None and known != ids:
@@ -456,6 +458,17 @@ def _tenant(facts: Mapping[str, Any], meta: Mapping[str, Any]) -> Tenant:
         domains=tuple(sorted(d["name"].lower() for d in domains)),
         primary_domain=primary.lower(),
     )
+
+
+def _refuse_other_domain(rows: list[dict[str, Any]], wanted: str) -> None:
+    """Stop where the tenant was named by a domain and the one that answers does not have it."""
+    listed = [d for row in rows if isinstance(row.get("verifiedDomains"), list) for d in row["verifiedDomains"]]
+    names = sorted(str(d["name"]) for d in listed if isinstance(d, dict) and isinstance(d.get("name"), str))
+    if "." in wanted and names and wanted.casefold() not in (n.casefold() for n in names):
+        raise NothingReadError(
+            f"the tenant that answers has the domains {', '.join(names[:5])}{' …' if len(names) > 5 else ''}, "
+            f"and {wanted} is none of them; check --tenant and the account"
+        )
 
 
 Collected = Awaitable[Snapshot]

@@ -42,9 +42,9 @@ def _from_file(file: Path) -> str:
         with file.open(encoding="ascii") as handle:
             text = handle.read(_LARGEST).strip()
     except (OSError, ValueError):
-        raise SignInError(f"The federated token in {file} cannot be read.") from None
+        raise SignInError(f"The federated token in {file} cannot be read; check AZURE_FEDERATED_TOKEN_FILE.") from None
     if not text:
-        raise SignInError(f"The federated token in {file} is empty.")
+        raise SignInError(f"The federated token in {file} is empty; its issuer must write it first.")
     return text
 
 

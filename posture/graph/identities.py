@@ -40,6 +40,13 @@ def check(options: "SignIn", cloud: Cloud) -> None:
         _certificate_bytes(options)
     if options.method == "workload":
         assertion_source(options, cloud)
+    if options.method == "environment":
+        missing = [n for n in _VARIABLES.values() if not options.environment.get(n)]
+        if missing:
+            raise SettingsError(
+                f"--auth environment needs {' and '.join(missing)}, with AZURE_CLIENT_SECRET or "
+                "AZURE_CLIENT_CERTIFICATE_PATH, in the environment."
+            )
     if options.cache and options.method not in ("browser", "device-code"):
         raise SettingsError(f"--token-cache is for browser and device-code; --auth {options.method} needs none.")
 

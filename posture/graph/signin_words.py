@@ -150,7 +150,10 @@ _TEXTS = (
     ("bad decrypt", _PASSWORD),
     ("password may be incorrect", _PASSWORD),
     ("Password was not given", "The certificate's key is encrypted; put its password in POSTURE_CERTIFICATE_PASSWORD."),
-    ("deserialize certificate", "The certificate file holds no PEM or PKCS#12 certificate, or its password is wrong."),
+    (
+        "deserialize certificate",
+        "The file holds no PEM or PKCS#12 certificate, or its password in POSTURE_CERTIFICATE_PASSWORD is wrong.",
+    ),
     ("must include its private key", "The certificate file lacks its private key."),
     ("nvalid tenant", "The tenant must be an id or a domain, as in contoso.example."),
     ("managed identity endpoint", _NO_IDENTITY),

@@ -19,7 +19,10 @@ class StaticToken:
     def __init__(self, text: str, cloud: Cloud, tenant: str = "") -> None:
         token = text.strip().removeprefix("Bearer").strip()
         if not token or not token.isascii() or any(c.isspace() or not c.isprintable() for c in token):
-            raise SettingsError("POSTURE_TOKEN holds no access token.")
+            raise SettingsError(
+                "POSTURE_TOKEN holds no access token; put one there alone, as "
+                "`az account get-access-token --resource-type ms-graph --query accessToken --output tsv` prints it."
+            )
         self._token, self._cloud = token, cloud
         self._claims = claims_of(token)
         self._check_tenant(tenant)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from posture.errors import PostureError, SignInError
+from posture.errors import PostureError, SettingsError, SignInError
 
 T = TypeVar("T")
 
@@ -54,7 +54,10 @@ class TokenOnce:
         self._lock = asyncio.Lock()
 
     async def get_token(self, *scopes: str, claims: str | None = None, **options: Any) -> Any:
-        """Return an azure-core AccessToken for the scopes. Raises SignInError."""
+        """Return an azure-core AccessToken for the scopes.
+
+        Raises SignInError, and SettingsError where no credential can be built from what was given.
+        """
         async with self._lock:
             held = self._held.get(scopes)
             claims = claims or self._claims.pop(scopes, None)
@@ -84,6 +87,8 @@ class TokenOnce:
             failure = type(error)(str(error))
         except Exception as error:  # every library under azure-identity raises its own kinds; `explain` words them
             failure = self._explain(error)
+            if self._inner is None:  # not even built, so nothing was asked: the settings cannot be meant
+                failure = SettingsError(str(failure))
         # Raised outside the handler: what the library knew, a token included, does not travel along.
         raise failure
 

@@ -94,6 +94,10 @@ class Gap:
                 return "Microsoft does not offer this in this cloud; check it in the portal."
             case GapReason.UNKNOWN_VALUE:
                 return "Look at the value in the portal; a newer posture may know it."
+            case GapReason.NETWORK:
+                return "Check the network and the proxy, then run again."
+            case GapReason.SIGN_IN:
+                return "Sign in again, then run again."
             case GapReason.MANUAL:
                 return "Attest it in posture.toml after looking at the place named."
             case _:

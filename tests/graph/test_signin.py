@@ -57,6 +57,14 @@ def refused(options: SignIn, transport: Any = None, **more: Any) -> str:
     return text
 
 
+def refused_settings(options: SignIn, transport: Any = None) -> str:
+    """Return why options are refused before anybody is asked."""
+    with pytest.raises(SettingsError) as caught:
+        signed_in(options, transport)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
 @pytest.mark.parametrize("cloud", list(CLOUDS))
 def test_a_secret_in_each_cloud(service: tuple[TokenService, Any], cloud: str) -> None:
     found, transport = service
@@ -93,9 +101,9 @@ def test_a_certificate(service: tuple[TokenService, Any], tmp_path: Path, passwo
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_certificates_password_missing_or_wrong(tmp_path: Path, packed: bool) -> None:
     file = for_signing_in(tmp_path, b"let me in", packed=packed)
-    assert "password" in refused(app("certificate", certificate=file))
+    assert "password" in refused_settings(app("certificate", certificate=file))
     wrong = {"POSTURE_CERTIFICATE_PASSWORD": "wrong-PASSWORD"}
-    text = refused(app("certificate", certificate=file, environment=wrong))
+    text = refused_settings(app("certificate", certificate=file, environment=wrong))
     assert "password" in text
     assert "wrong-PASSWORD" not in text
 
@@ -105,7 +113,7 @@ def test_a_certificate_that_is_none(tmp_path: Path) -> None:
         credential(app("certificate", certificate=tmp_path / "missing.pem"), GLOBAL)
     junk = tmp_path / "junk.pem"
     junk.write_bytes(b"no certificate")
-    assert "no PEM or PKCS#12" in refused(app("certificate", certificate=junk))
+    assert "no PEM or PKCS#12" in refused_settings(app("certificate", certificate=junk))
 
 
 def test_a_workload_with_a_federated_file(service: tuple[TokenService, Any], tmp_path: Path) -> None:
@@ -185,16 +193,6 @@ def https_server(folder: Path, answer: bytes) -> Iterator[tuple[str, Path, list[
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def refused_settings(options: SignIn) -> str:
-    with pytest.raises(SettingsError) as caught:
-        asyncio.run(_fetch(options))
-    return str(caught.value)
-
-
-async def _fetch(options: SignIn) -> None:
-    await credential(options, GLOBAL).get_token(GLOBAL.scope)
 
 
 def test_a_device_code(service: tuple[TokenService, Any]) -> None:
@@ -332,7 +330,9 @@ def test_ways_that_find_nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("AZURE_", "IDENTITY_", "MSI_", "IMDS_")):
             monkeypatch.delenv(name)
-    assert "must be set" in refused(SignIn("environment"))
+    assert "AZURE_TENANT_ID and AZURE_CLIENT_ID" in refused_settings(SignIn("environment"))
+    half = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT}
+    assert "must be set" in refused(SignIn("environment", environment=half))
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")
     assert "no managed identity" in refused(SignIn("managed-identity"))
 
@@ -374,7 +374,7 @@ def test_options_that_cannot_be_meant(options: SignIn, words: str) -> None:
 
 
 def test_a_tenant_that_is_none() -> None:
-    assert "id or a domain" in refused(app(tenant="not a tenant!"))
+    assert "id or a domain" in refused_settings(app(tenant="not a tenant!"))
 
 
 def test_a_cache_that_cannot_be_encrypted(service: tuple[TokenService, Any], tmp_path: Path) -> None:
@@ -383,7 +383,8 @@ def test_a_cache_that_cannot_be_encrypted(service: tuple[TokenService, Any], tmp
     try:
         import gi  # noqa: F401
     except ImportError:
-        text = refused(app("device-code", cache=True, environment={"LOCALAPPDATA": str(tmp_path)}), service[1])
+        options = app("device-code", cache=True, environment={"LOCALAPPDATA": str(tmp_path)})
+        text = refused(options, service[1])
         assert text == "This computer cannot encrypt a token cache; leave out --token-cache."
         assert list(tmp_path.iterdir()) == []
     else:

@@ -451,7 +451,8 @@ def test_a_delegated_token() -> None:
 
 
 def test_an_application_token() -> None:
-    found = claims_of(jwt(appid=CLIENT, app_displayname="posture", roles=["User.Read.All", "RoleManagement.Read.Directory"]))
+    roles = ["User.Read.All", "RoleManagement.Read.Directory"]
+    found = claims_of(jwt(appid=CLIENT, app_displayname="posture", roles=roles))
     assert (found.kind, found.account) == ("application", "posture")
     assert found.permissions == ("RoleManagement.Read.Directory", "User.Read.All")
     assert found.writing == ()
