@@ -245,7 +245,10 @@ class Attestation:
 
 @dataclass(frozen=True)
 class Settings:
-    """What an assessment depends on besides the evidence; stored as `evidence/settings.json`."""
+    """What an assessment depends on besides the evidence; stored as `evidence/settings.json`.
+
+    `include_accepted` is False where the run was asked to ignore accepted risks, which are then not among these.
+    """
 
     profile: Profile = Profile.POSTURE
     thresholds: Thresholds = field(default_factory=Thresholds)

@@ -334,12 +334,17 @@ class _Reader:
             raise self._bad(
                 "value", f"of {control} is {value!r}; one of pass, partial, fail, not-applicable", near=value
             )
+        when, until = self._day(row, "when"), self._day(row, "until")
+        if until < when or (until - when).days > _LONGEST_DAYS:
+            raise self._bad(
+                "until", f"of {control} must lie after when, at most {_LONGEST_DAYS} days later", near=str(until)
+            )
         return Attestation(
             control,
             value,
             self._word(row, "who"),
-            self._day(row, "when"),
-            self._day(row, "until"),
+            when,
+            until,
             self._word(row, "evidence") if "evidence" in row else "",
         )
 

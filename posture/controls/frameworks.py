@@ -238,7 +238,7 @@ def mapped(framework: Framework, text: str) -> Mapped:
     found = re.match(framework.number, text)
     number = found.group() if found else text
     note = text[len(number) :].strip()
-    return Mapped(number, note, bool(_LOOSE.search(note)))
+    return Mapped(number, note, bool(_LOOSE.search(note if found else text)))
 
 
 def frameworks() -> tuple[str, ...]:

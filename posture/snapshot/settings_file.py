@@ -21,6 +21,7 @@ def settings_json(settings: Settings) -> dict[str, Any]:
         "settings_version": SETTINGS_VERSION,
         "profile": settings.profile.value,
         "parameters": settings.thresholds.as_json(),
+        "include_accepted": settings.include_accepted,
         "accepted": [_plain(asdict(r)) for r in settings.accepted],
         "attestations": [_plain(asdict(a)) for a in settings.attestations],
     }
@@ -54,6 +55,7 @@ def load_settings(evidence: Path) -> Settings:
             thresholds=thresholds_from(_object(found, "parameters")),
             accepted=tuple(_made(AcceptedRisk, r) for r in _list(found, "accepted")),
             attestations=tuple(_made(Attestation, a) for a in _list(found, "attestations")),
+            include_accepted=found.get("include_accepted", True) is not False,
         )
     except KeyError as missing:
         raise EvidenceError(f"{file} is not as posture writes it: it lacks {missing}") from None

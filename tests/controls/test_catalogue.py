@@ -208,6 +208,7 @@ def test_coverage_reads_versions_and_limits() -> None:
     assert scuba["MS.SHAREPOINT.1.1v1"] == "tested"
     assert scuba["MS.AAD.7.7v1"] == "hunted"
     assert scuba["MS.AAD.7.1v1"] == "uncovered"
+    assert scuba["aad.md Appendix B (guidance)"] == "touched", "guidance is no item to test"
     order = [i["item"] for i in coverage("cis_m365")["items"]]
     assert order.index("7.2.9") < order.index("7.2.10")
     assert known("no such thing") is None
