@@ -134,8 +134,12 @@ call() {
     [ $# -lt 5 ] || printf '              {found} is read from %s\\n' "$4"
     return 0
   fi
+  if [ -z "$soft" ] && [ "$failed" -gt 0 ]; then
+    printf '  not sent    %s %s\\n' "$1" "$2"
+    return 0
+  fi
   if [ $# -ge 5 ]; then
-    call_id=$(az rest --method get --url "$4" --resource "$root" --query "$5" --output tsv 2>/dev/null)
+    call_id=$(az rest --method get --url "$4" --resource "$root" --query "$5" --output tsv 2>/dev/null </dev/null)
     case $call_id in
       '' | *[!A-Za-z0-9_-]*)
         say '  failed: the object to change was not found, or more than one was'

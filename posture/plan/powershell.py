@@ -145,6 +145,10 @@ function Send-One(
         if ($FindUri) { Write-Host "              {found} is read from $FindUri" }
         return
     }
+    if (-not $Soft -and $script:Failed -gt 0) {
+        Write-Host "  not sent    $Method $Uri"
+        return
+    }
     try {
         if ($FindUri) { $Uri = $Uri.Replace('{found}', (Find-One $FindUri $FindKey $FindWhere)) }
         if ($Body) {

@@ -21,8 +21,8 @@ def restricting(t: Telling) -> Iterator[str]:
         with_guests = {g: len(o.people) for g, o in owned.items() if o.people}
         if with_guests:
             yield (
-                f"{count(len(with_guests), 'group')} have owners from outside, who could no longer look people up or "
-                f"see who is in them{t.groups(with_guests)}."
+                f"{count(len(with_guests), 'group has', 'groups have')} owners from outside, who could no longer look "
+                f"people up or see who is in them{t.groups(with_guests)}."
             )
         else:
             yield "No group has an owner from outside."
@@ -56,7 +56,10 @@ def shrinking_members(t: Telling) -> Iterator[str]:
     members = sum(1 for _ in t.ev.rows("external_members"))
     yield from t.missing("How many outsiders are stored as members", "external_members")
     if not t.ev.gap("external_members"):
-        yield f"{count(members, 'person', 'people')} from outside are stored as members and lose these rights."
+        outside = count(
+            members, "person from outside is stored as a member", "people from outside are stored as members"
+        )
+        yield f"{outside}; the change reaches members too."
     if isinstance(t.audits, Gap):
         yield from t.missing("Who registers applications today", "directory_audits")
     else:
@@ -100,7 +103,7 @@ def locking_clients(t: Telling) -> Iterator[str]:
     present = {str(p.get("appId", "")).casefold() for p in t.ev.rows("service_principals")}
     absent = len(CLIENT_APPS.keys() - present)
     if not t.ev.gap("service_principals") and absent:
-        yield f"{count(absent, 'client')} have no service principal here yet."
+        yield f"{count(absent, 'client has', 'clients have')} no service principal here yet."
 
 
 @impact("GUEST-PER-006")
@@ -135,8 +138,8 @@ def asking_for_mfa(t: Telling) -> Iterator[str]:
         else:
             bare, maybe = getattr(counted, "bare", 0), getattr(counted, "maybe_bare", 0)
             yield (
-                f"{count(bare, 'enabled guest')} have registered no MFA here and come from no tenant whose MFA you "
-                f"trust: they register at their next sign-in. {getattr(counted, 'registered', 0):,} have registered, "
+                f"{count(bare, 'enabled guest')} without MFA registered here and from no tenant whose MFA you trust "
+                f"would register at their next sign-in. {getattr(counted, 'registered', 0):,} have registered, "
                 f"{getattr(counted, 'trusted', 0):,} bring a trusted MFA of their own."
             )
             if maybe:
@@ -221,8 +224,9 @@ def settling_groups(t: Telling) -> Iterator[str]:
         ]
         owned = outsiders_of(t.ev.fact("group_owners"), unified, "owners")
         counts = {g: len(o.people) for g, o in owned.items() if o.people}
-        yield f"{count(len(counts), 'Microsoft 365 group')} have an owner from outside today" + (
-            f"{t.groups(counts)}; the setting stops new ones, these stay until GUEST-PRV-004." if counts else "."
+        yield (
+            f"{count(len(counts), 'Microsoft 365 group has', 'Microsoft 365 groups have')} an owner from outside today"
+            + (f"{t.groups(counts)}; the setting stops new ones, these stay until GUEST-PRV-004." if counts else ".")
         )
         yield f"Owners of {count(len(unified), 'Microsoft 365 group')} could add no guests any more."
     yield "Who adds guests to groups is not told apart in what was read."

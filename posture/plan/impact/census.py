@@ -24,7 +24,22 @@ GROUPS = 200_000
 """Groups told apart."""
 NAMED = 3
 """People named in one sentence."""
-_ALWAYS = ("mfa_exclusions", "mfa_registrations")
+HOLDINGS = frozenset(
+    (
+        "GUEST-INV-006",
+        "GUEST-INV-007",
+        "GUEST-LIF-001",
+        "GUEST-LIF-002",
+        "GUEST-LIF-003",
+        "GUEST-LIF-004",
+        "GUEST-LIF-007",
+        "GUEST-LIF-008",
+        "GUEST-LIF-009",
+        "GUEST-LIF-011",
+        "GUEST-PRV-006",
+    )
+)
+"""Controls of which it matters what the guests concerned hold."""
 
 
 @dataclass(slots=True)
@@ -95,12 +110,11 @@ class _Watch:
     def _take(self, row: dict[str, Any]) -> None:
         self._hit = row
 
-    def add(self, guest: Guest) -> Mapping[str, Any] | None:
-        """Count one guest; return the row the finding would show where it concerns them."""
+    def add(self, guest: Guest) -> bool:
+        """Count one guest; return whether it concerns them and nobody accepted that."""
         self._hit = None
         self.made.add(guest)
-        hit = self._hit
-        return None if hit is None or hit.get("accepted") else hit
+        return self._hit is not None and not self._hit.get("accepted")
 
 
 def take(assessment: Assessment, snapshot: Snapshot, watched: frozenset[str] = frozenset()) -> Census:
@@ -111,6 +125,7 @@ def take(assessment: Assessment, snapshot: Snapshot, watched: frozenset[str] = f
     watches = _watches(census, assessment, snapshot)
     principals, privileged = _role_holders(snapshot)
     recorded = "guest_sign_in_activity" in snapshot.facts
+    broken: list[str] = []
     since = snapshot.taken_at - timedelta(days=assessment.settings.thresholds.stale_days)
     for guest in guests(snapshot):
         member_of = _entries(guest, "guest_memberships", "transitiveMemberOf", "memberOf")
@@ -118,15 +133,19 @@ def take(assessment: Assessment, snapshot: Snapshot, watched: frozenset[str] = f
         _count(census, guest, groups, since)
         if watched and guest.id.casefold() in watched:
             census.watched.add(guest.id.casefold())
-        for name, watch in list(watches.items()):
+        hit = []
+        for name, watch in watches.items():
             try:
-                hit = watch.add(guest)
+                if watch.add(guest):
+                    hit.append(watch.held)
             except UnknownValueError:
-                del watches[name]
-                census.counted.pop(name, None)
-                continue
-            if hit is not None:
-                _hold(watch.held, guest, groups, member_of, principals, privileged, recorded)
+                broken.append(name)
+        if hit:
+            holding = _holding(guest, groups, member_of, principals, privileged)
+            for held in hit:
+                _hold(held, guest, holding, recorded)
+        while broken:
+            del watches[broken.pop()]
     for watch in watches.values():
         census.counted[watch.made.name] = watch.made
         census.held.setdefault(watch.made.control, watch.held)
@@ -136,20 +155,20 @@ def take(assessment: Assessment, snapshot: Snapshot, watched: frozenset[str] = f
 def _watches(census: Census, assessment: Assessment, snapshot: Snapshot) -> dict[str, _Watch]:
     """Start the tallies of open controls, with the accepted risks that hold for them."""
     findings = {f.control.code: f for f in assessment.findings}
+    wanted = _wanted(assessment)
     acceptances = Acceptances(assessment.settings.accepted, snapshot.taken_at)
     found: dict[str, _Watch] = {}
     for name, cls in tallies().items():
         finding = findings.get(cls.control)
-        opened = finding is not None and finding.outcome.value in ("fail", "partial")
-        if not opened and name not in _ALWAYS:
+        if name not in wanted:
             continue
         gap = next((snapshot.gaps.get(n) for n in cls.needs if n not in snapshot.facts), None)
         if any(n not in snapshot.facts for n in cls.needs):
             if gap is not None:
                 census.missing[name] = gap
             continue
-        wanted = (n for n in (*cls.needs, *cls.optional) if n != "guests" and n in snapshot.facts)
-        facts = {n: snapshot.facts[n].value for n in wanted}
+        used = (n for n in (*cls.needs, *cls.optional) if n != "guests" and n in snapshot.facts)
+        facts = {n: snapshot.facts[n].value for n in used}
         try:
             made = cls(TallyContext(snapshot.taken_at, assessment.settings.thresholds, facts))
         except UnknownValueError:
@@ -157,6 +176,19 @@ def _watches(census: Census, assessment: Assessment, snapshot: Snapshot) -> dict
         if finding is not None:
             made.affected.accepts = acceptances.matcher(cls.control, tuple(o.value for o in finding.observed))
         found[name] = _Watch(made)
+    return found
+
+
+def _wanted(assessment: Assessment) -> set[str]:
+    """Return the tallies needed: whom open findings concern, and what open Conditional Access controls take."""
+    opened = [f.control for f in assessment.findings if f.outcome.value in ("fail", "partial")]
+    found = {
+        name for name, cls in tallies().items() if any(cls.control == c.code for c in opened if c.code in HOLDINGS)
+    }
+    for control in opened:
+        taken = (*control.needs, *control.optional)
+        if control.area == "AUT" or "conditional_access_policies" in taken:
+            found |= {name for name in (*taken, "mfa_registrations") if name in tallies()}
     return found
 
 
@@ -224,38 +256,64 @@ def _voucher(guest: Guest) -> str:
     return vouched_by(guest.row)
 
 
-def _hold(
-    held: Held,
+@dataclass(slots=True)
+class _Holding:
+    """What one guest holds."""
+
+    groups: list[str]
+    roles: list[str]
+    role: bool
+    owning: bool
+    assigned: bool
+    unclear: bool
+
+
+def _holding(
     guest: Guest,
     groups: list[str],
     member_of: list[Mapping[str, Any]],
     principals: frozenset[str],
     privileged: frozenset[str],
-    recorded: bool,
-) -> None:
-    roles = [str(m.get("displayName") or "a role") for m in member_of if kind_of(m) == "directoryRole"]
-    role = bool(roles) or guest.id.casefold() in principals or any(g in principals or g in privileged for g in groups)
-    owned = _entries(guest, "guest_owned_objects", "ownedObjects")
+) -> _Holding:
+    kinds = [kind_of(m) for m in member_of]
+    roles = [
+        str(m.get("displayName") or "a role") for m, k in zip(member_of, kinds, strict=True) if k == "directoryRole"
+    ]
+    return _Holding(
+        groups,
+        roles[:20],
+        bool(roles) or guest.id.casefold() in principals or any(g in principals or g in privileged for g in groups),
+        bool(_entries(guest, "guest_owned_objects", "ownedObjects")),
+        bool(_entries(guest, "guest_app_roles", "appRoleAssignments")),
+        not all(kinds),
+    )
+
+
+def _hold(held: Held, guest: Guest, has: _Holding, recorded: bool) -> None:
     held.guests += 1
-    held.in_groups += bool(groups)
-    held.unclear += any(not kind_of(m) for m in member_of)
-    held.with_roles += role
-    held.owning += bool(owned)
-    held.assigned += bool(_entries(guest, "guest_app_roles", "appRoleAssignments"))
-    for group in groups:
-        if group in held.groups or len(held.groups) < GROUPS:
-            held.groups[group] += 1
-    held.roles.update(roles[:20])
+    held.in_groups += bool(has.groups)
+    held.unclear += has.unclear
+    held.with_roles += has.role
+    held.owning += has.owning
+    held.assigned += has.assigned
+    counts = held.groups
+    for group in has.groups:
+        if group in counts or len(counts) < GROUPS:
+            counts[group] += 1
+    held.roles.update(has.roles)
     seen = guest.last_seen
     if seen is not None:
         held.oldest = seen if held.oldest is None else min(held.oldest, seen)
         held.newest = seen if held.newest is None else max(held.newest, seen)
-    rank = -(1000 * role + 100 * bool(owned) + len(groups))
+    place = (-(1000 * has.role + 100 * has.owning + len(has.groups)), guest.id)
+    if len(held.named) == NAMED and held.named[-1][0] < place:
+        return
+    count = len(has.groups)
     told = [f"last seen {seen.date()}" if seen else "no sign-in on record"] if recorded else []
-    told += [f"in {len(groups)} group{'' if len(groups) == 1 else 's'}"] if groups else []
-    told += [", ".join(roles[:2]) if roles else "with a role"] if role else []
+    told += [f"in {count} group{'' if count == 1 else 's'}"] if count else []
+    told += [", ".join(has.roles[:2]) if has.roles else "with a role"] if has.role else []
     name = str(guest.row.get("displayName") or guest.row.get("mail") or guest.id)
-    held.named.append(((rank, guest.id), name, ", ".join(told)))
+    held.named.append((place, name, ", ".join(told)))
     held.named.sort(key=lambda n: n[0])
     del held.named[NAMED:]
 

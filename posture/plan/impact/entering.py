@@ -110,8 +110,9 @@ def redemption(t: Telling) -> Iterator[str]:
     vouchers = t.ev.census.vouchers
     personal, code, other = vouchers["personal"], vouchers["code"], vouchers["other"]
     yield (
-        f"{count(personal, 'accepted guest')} use a personal Microsoft account and keep it; newcomers like them get "
-        f"a code by mail. {code:,} use a code already, {other:,} another provider, {vouchers['entra']:,} Entra."
+        f"{count(personal, 'accepted guest uses', 'accepted guests use')} a personal Microsoft account and keep "
+        f"it; newcomers like them get a code by mail. {code:,} use a code already, "
+        f"{other:,} another provider, {vouchers['entra']:,} Entra."
     )
     if vouchers[""]:
         yield f"Of {count(vouchers[''], 'guest')} the identities do not tell."
@@ -122,9 +123,9 @@ def redemption(t: Telling) -> Iterator[str]:
 @impact("GUEST-XTA-001")
 def closing_inbound(t: Telling) -> Iterator[str]:
     """Tell active guests per partner, and whom the change would cut off."""
-    lacking = t.ev.gap("guests", "guest_domain_tenants")
-    if lacking is not None:
-        yield from t.missing("Which tenants guests come from", "guests", "guest_domain_tenants")
+    needed = ("guests", "guest_domain_tenants", "cross_tenant_partners")
+    if t.ev.gap(*needed):
+        yield from t.missing("Which guests come from tenants that are not named", *needed)
         yield from _by_sign_in(t)
         return
     everyone, active, names = guests_by_tenant(t.ev)
@@ -145,7 +146,7 @@ def closing_inbound(t: Telling) -> Iterator[str]:
         if refused:
             yield f"{count(len(refused), 'tenant')} of these are not on your list of approved tenants."
     untold = t.ev.census.total - sum(everyone.values())
-    yield f"{count(untold, 'guest')} come from domains without an Entra tenant; this setting does not touch them."
+    yield f"For the domain of {count(untold, 'guest')} no Entra tenant was found; this setting does not touch them."
     yield from _by_sign_in(t)
 
 
@@ -177,7 +178,7 @@ def closing_direct_connect(t: Telling) -> Iterator[str]:
     relying = [p for p in partners(t.ev).values() if p.get("b2bDirectConnectInbound", "") is None]
     yield from t.missing("Which partners rely on the default", "cross_tenant_partners")
     if not t.ev.gap("cross_tenant_partners"):
-        yield f"{count(len(relying), 'partner')} have no direct connect setting of their own and follow the default."
+        yield f"{count(len(relying), 'partner')} without a direct connect setting of their own follow the default."
     if isinstance(t.sign_ins, Gap):
         yield from t.missing("Whether direct connect is used", "sign_ins")
     elif t.sign_ins.tells_direct:
@@ -198,8 +199,8 @@ def untrusting(t: Telling) -> Iterator[str]:
         return
     census = t.ev.census
     yield (
-        f"{count(census.bare, 'enabled guest')} have registered no MFA here and would at their next sign-in that "
-        f"asks for it; {census.registered:,} have."
+        f"{count(census.bare, 'enabled guest')} without MFA registered here would register it at their next sign-in "
+        f"that asks for it; {census.registered:,} have it."
     )
     trusted = {tenant for tenant, p in partners(t.ev).items() if _trusts_mfa(p)}
     spared, names = 0, []
@@ -210,7 +211,8 @@ def untrusting(t: Telling) -> Iterator[str]:
             names.append(str(row.get("displayName") or row.get("id")))
     if trusted:
         shown = f": {', '.join(sorted(names)[:5])}" if names else ""
-        yield f"{count(len(trusted), 'partner')} keep a trust of their own, which spares {spared:,} of them{shown}."
+        keeping = count(len(trusted), "partner keeps", "partners keep")
+        yield f"{keeping} a trust of their own, which spares {spared:,} of them{shown}."
     else:
         yield "No partner has a trust of its own, so nobody is spared."
     yield "Policies that ask for a compliant device would stop every guest whose device claim was trusted."
@@ -243,6 +245,8 @@ def tidying_partners(t: Telling) -> Iterator[str]:
     if seen is None:
         yield from t.missing("Whether they are in use", "sign_ins")
     if t.code == "GUEST-XTA-005":
-        members = sum(1 for _ in t.ev.rows("external_members"))
-        yield f"{count(members, 'person', 'people')} from outside are members here, as synchronization makes them."
         yield from t.missing("How many people from outside are members", "external_members")
+        if not t.ev.gap("external_members"):
+            members = sum(1 for _ in t.ev.rows("external_members"))
+            outside = count(members, "person from outside is a member", "people from outside are members")
+            yield f"{outside} here, as synchronization makes them."

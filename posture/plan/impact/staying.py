@@ -49,10 +49,10 @@ def removing(t: Telling) -> Iterator[str]:
 def _holdings(t: Telling, held: Held) -> Iterator[str]:
     """Tell what these guests hold, and what none of them holds."""
     parts = (
-        ("guest_memberships", held.in_groups, "are in groups", "is in a group"),
-        ("role_assignments", held.with_roles, "hold a directory role or are in a group that may", "holds a role"),
-        ("guest_owned_objects", held.owning, "own groups or applications", "owns anything"),
-        ("guest_app_roles", held.assigned, "are assigned to applications", "is assigned to an application"),
+        ("guest_memberships", held.in_groups, "in groups", "is in a group"),
+        ("role_assignments", held.with_roles, "with a directory role or in a group that may hold one", "holds a role"),
+        ("guest_owned_objects", held.owning, "owning groups or applications", "owns anything"),
+        ("guest_app_roles", held.assigned, "assigned to applications", "is assigned to an application"),
     )
     read = [p for p in parts if not t.ev.gap(p[0])]
     some = [
@@ -118,7 +118,8 @@ def reviewing(t: Telling) -> Iterator[str]:
         f"{t.groups(reviewed) if reviewed else ''}."
     )
     if lonely:
-        yield f"{count(len(lonely), 'of these groups', 'of these groups')} have no owner from inside{t.groups(lonely)}."
+        alone = count(len(lonely), "of these groups has", "of these groups have")
+        yield f"{alone} no owner from inside{t.groups(lonely)}."
     others = sum(1 for g, n in counts.items() if n and g not in unified)
     yield f"Guests in {count(others, 'other group')} are not reviewed by it."
 
@@ -151,7 +152,7 @@ def correcting_types(t: Telling) -> Iterator[str]:
         yield from t.missing("Which dynamic groups read the user type", "groups")
     else:
         rules = [g for g in t.ev.rows("groups") if "usertype" in str(g.get("membershipRule") or "").casefold()]
-        yield f"{count(len(rules), 'dynamic group')} read the user type and would change" + (
+        yield f"{count(len(rules), 'dynamic group reads', 'dynamic groups read')} the user type and would change" + (
             f": {', '.join(str(g.get('displayName') or g.get('id')) for g in rules[:4])}." if rules else "."
         )
 
