@@ -1,5 +1,8 @@
 """Applications: who owns them, and the clients a guest would come with."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from posture.collect.registry import gatherer
 from posture.collect.source import PAGE, Source, related
 from posture.snapshot.derive import CLIENT_APPS
@@ -51,7 +54,7 @@ async def service_principals(graph: Source) -> Rows:
 )
 async def client_app_assignments(graph: Source, service_principals: Rows) -> Rows:
     """Read who is assigned to the command-line and explorer clients."""
-    ids = sorted(s["id"] for s in service_principals if s.get("appId") in CLIENT_APPS and isinstance(s.get("id"), str))
+    ids = sorted(s["id"] for s in service_principals if isinstance(s.get("id"), str) and _app_id(s) in CLIENT_APPS)
     rows = related(graph, ids, f"/servicePrincipals/{{}}/appRoleAssignedTo?$top={PAGE}", "appRoleAssignedTo")
     return await graph.collected(rows, "/servicePrincipals", label="appRoleAssignedTo")
 
@@ -73,11 +76,15 @@ async def owned_app_permissions(graph: Source, applications: Rows, service_princ
         owners = row.get("owners")
         return isinstance(owners, list) and any(isinstance(o, dict) and is_external(o) is not False for o in owners)
 
-    owned_apps = {a.get("appId") for a in applications if outside(a)}
+    owned_apps = {_app_id(a) for a in applications if outside(a)} - {""}
     ids = sorted(
-        s["id"]
-        for s in service_principals
-        if isinstance(s.get("id"), str) and (outside(s) or s.get("appId") in owned_apps)
+        s["id"] for s in service_principals if isinstance(s.get("id"), str) and (outside(s) or _app_id(s) in owned_apps)
     )
     rows = related(graph, ids, f"/servicePrincipals/{{}}/appRoleAssignments?$top={PAGE}", "appRoleAssignments")
     return await graph.collected(rows, "/servicePrincipals", label="appRoleAssignments")
+
+
+def _app_id(row: Mapping[str, Any]) -> str:
+    """Return the application's id of a row, "" where it is no text."""
+    found = row.get("appId")
+    return found if isinstance(found, str) else ""

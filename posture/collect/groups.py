@@ -1,6 +1,6 @@
 """Groups and teams: rules, owners, settings, and the members of those that matter most."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from posture.collect.registry import gatherer
@@ -73,7 +73,7 @@ async def privileged_group_members(
     if isinstance(role_assignments, Gap):
         _leaves_out(graph, "hold a role without being marked for it", role_assignments)
     else:
-        wanted |= {p for a in role_assignments if (p := a.get("principalId")) in known}
+        wanted |= {p for a in role_assignments if isinstance(p := a.get("principalId"), str) and p in known}
     if isinstance(conditional_access_policies, Gap):
         _leaves_out(graph, "are excluded from Conditional Access", conditional_access_policies)
     else:
@@ -93,7 +93,7 @@ def _excluded_groups(policies: Iterable[dict[str, Any]]) -> set[str]:
         conditions = policy.get("conditions")
         users = conditions.get("users") if isinstance(conditions, dict) else None
         excluded = users.get("excludeGroups") if isinstance(users, dict) else None
-        found.update(g for g in excluded or () if isinstance(g, str))
+        found.update(g for g in (excluded if isinstance(excluded, list) else ()) if isinstance(g, str))
     return found
 
 
@@ -144,7 +144,7 @@ async def group_settings(graph: Source) -> Rows:
 )
 async def group_setting_overrides(graph: Source, groups: Rows) -> Rows:
     """Read the settings of single Microsoft 365 groups."""
-    ids = sorted(g["id"] for g in groups if "Unified" in (g.get("groupTypes") or ()) and isinstance(g.get("id"), str))
+    ids = sorted(g["id"] for g in groups if _holds(g, "groupTypes", "Unified"))
     return await graph.collected(related(graph, ids, "/groups/{}/settings", "settings"), "/groups", label="settings")
 
 
@@ -160,11 +160,7 @@ async def group_setting_overrides(graph: Source, groups: Rows) -> Rows:
 )
 async def teams_guest_settings(graph: Source, groups: Rows) -> Rows:
     """Read what guests may do in each team."""
-    ids = sorted(
-        g["id"]
-        for g in groups
-        if "Team" in (g.get("resourceProvisioningOptions") or ()) and isinstance(g.get("id"), str)
-    )
+    ids = sorted(g["id"] for g in groups if _holds(g, "resourceProvisioningOptions", "Team"))
     paths = {f"/teams/{segment(i)}?$select=id,displayName,guestSettings": i for i in ids}
 
     async def rows() -> AsyncIterator[tuple[str, bytes]]:
@@ -172,3 +168,9 @@ async def teams_guest_settings(graph: Source, groups: Rows) -> Rows:
             yield paths[path], answer.body
 
     return await graph.collected(rows(), "/teams")
+
+
+def _holds(group: Mapping[str, Any], key: str, word: str) -> bool:
+    """Whether a group with an id holds a word in one of its lists; what is no list holds none."""
+    found = group.get(key)
+    return isinstance(group.get("id"), str) and isinstance(found, list) and word in found
