@@ -45,7 +45,11 @@ def start(out: Path) -> Path:
 
 def _no_link(folder: Path) -> None:
     """Refuse to write through a link: a folder somebody sends must not choose where runs go."""
-    if folder.is_symlink():
+    try:
+        linked = folder.is_symlink()
+    except OSError as error:  # a name no file system takes
+        raise OutputError(f"{str(folder)[:80]} … cannot be a folder: {error.strerror or error}") from error
+    if linked:
         raise OutputError(f"{folder} is a link; give the folder it leads to with --out")
 
 
@@ -75,7 +79,10 @@ class Claim:
     def __init__(self, run: Path) -> None:
         """Claim a run. Raises SettingsError where another process has."""
         self._path = _lock_of(run)
-        self._file: IO[bytes] | None = self._path.open("ab")
+        try:
+            self._file: IO[bytes] | None = self._path.open("ab")
+        except OSError as error:
+            raise SettingsError(f"cannot write {self._path}: {error.strerror or error}") from error
         if not _locked(self._file):
             self._file.close()
             raise SettingsError(f"another posture is working on {run}; wait for it, or start a run without --resume")
