@@ -203,6 +203,7 @@ _HUNTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "scuba": ("MS.AAD.7.7v1 (SHALL)", "MS.AAD.7.8v1 (SHALL)", "MS.AAD.7.9v1 (SHOULD)"),
         "mcsb": ("LT-1", "LT-2"),
         "nist_800_53r5": ("AU-6 (own)", "SI-4 (own)"),
+        "iso_27001_2022": ("A.8.15 (own)", "A.8.2 (own)"),
         "atrm": ("AZT401", "AZT405.3", "AZT502.3"),
     },
     "GUEST-HUN-007": {
@@ -307,7 +308,7 @@ def mappings(entry: Any) -> Mapping[str, tuple[str, ...]]:
     if isinstance(entry, Control):
         return entry.frameworks
     ours = {"iso_27001_2022": _HUNT_ISO} if entry.code in _HUNTS else {}
-    return {**_HUNTS.get(entry.code, {}), **ours, "attack": tuple(entry.attack)}
+    return {**ours, **_HUNTS.get(entry.code, {}), "attack": tuple(entry.attack)}
 
 
 def _state(entry: Any, one: Mapped) -> str:
