@@ -58,7 +58,7 @@ def guest_rows(run: RunView) -> Iterator[GuestRow]:
     snapshot = run.snapshot
     if "guests" not in snapshot.facts:
         return
-    concerned = _Concerned(run.folder / "affected")
+    concerned = _Concerned(run.concerned or run.folder / "affected")
     make = _maker(run)
     for guest in guests(snapshot, _LISTS):
         yield make(guest, *concerned.at(guest.id))

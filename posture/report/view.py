@@ -31,8 +31,9 @@ class Options:
 class RunView:
     """One finished run as every format sees it.
 
-    `folder` is the run folder; `affected/` in it, where it is there, tells
-    which findings concern a guest. `impacts` are further sentences per control:
+    `folder` is the run folder. `concerned` holds the files that tell which
+    findings concern a guest, as judged just now; None is `affected/` in the run
+    folder, where an audit has just written them. `impacts` are further sentences per control:
     what its fix would break in this tenant, computed from its own data.
     `worked_out` keeps what one format computed and another needs too, so that a
     million guests are walked through once.
@@ -45,6 +46,7 @@ class RunView:
     impacts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     brand: Brand = field(default_factory=Brand)
     options: Options = field(default_factory=Options)
+    concerned: Path | None = None
     worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -57,8 +59,10 @@ class RunView:
 
         A run judged again in memory finds the file of the first time.
         """
-        if finding.affected.file or not finding.affected.count or not self.options.people:
+        if self.concerned is None and finding.affected.file:
             return finding.affected.file
+        if not finding.affected.count or not self.options.people:
+            return ""
         name = f"affected/{finding.control.code}.ndjson.gz"
         return name if (self.folder / name).is_file() else ""
 
