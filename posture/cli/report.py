@@ -40,6 +40,7 @@ def report(
     From its evidence and the settings it was judged with. The terminal format is the summary that an audit prints.
     """
     import io
+    import tempfile
 
     from posture.assess.evaluate import evaluate
     from posture.cli import config as c
@@ -57,32 +58,36 @@ def report(
         raise SettingsError("--stdout takes exactly one --format")
     loaded = c.load(config)
     brand = brand_of(loaded)
+    people = not flag_of(loaded, "no-people", no_people)
     saved = recorded(run)
     snapshot = saved.snapshot
-    assessment = evaluate(snapshot, saved.settings)
-    view = RunView(
-        assessment,
-        snapshot,
-        run,
-        changes=compared(run.resolve().parent, assessment, snapshot),
-        impacts=impacts(assessment, snapshot, people=not no_people),
-        brand=brand,
-        options=Options(people=not flag_of(loaded, "no-people", no_people)),
-    )
-    if "terminal" in wanted:
-        from posture.report.terminal import summary
+    # Which findings concern whom is judged anew: files in a folder from elsewhere may be gone or changed.
+    with tempfile.TemporaryDirectory(prefix="posture-report-") as scratch:
+        assessment = evaluate(snapshot, saved.settings, affected=Path(scratch))
+        view = RunView(
+            assessment,
+            snapshot,
+            run,
+            changes=compared(run.resolve().parent, assessment, snapshot),
+            impacts=impacts(assessment, snapshot, people=people),
+            brand=brand,
+            options=Options(people=people),
+            concerned=Path(scratch),
+        )
+        if "terminal" in wanted:
+            from posture.report.terminal import summary
 
-        for line in summary(assessment, width()):
-            say(line.text, line.style)
-        wanted = tuple(w for w in wanted if w != "terminal")
-    if stdout and wanted:
-        buffer = io.BytesIO()
-        FORMATS[wanted[0]].render(view, buffer)
-        say_bytes(buffer.getvalue())
-        return
-    if wanted:
-        written = [str(path) for path in write_reports(view, out or run, wanted)]
-        if flag_of(loaded, "json", json_out):
-            say_json({"files": written})
-        else:
-            say_all(written)
+            for line in summary(assessment, width()):
+                say(line.text, line.style)
+            wanted = tuple(w for w in wanted if w != "terminal")
+        if stdout and wanted:
+            buffer = io.BytesIO()
+            FORMATS[wanted[0]].render(view, buffer)
+            say_bytes(buffer.getvalue())
+            return
+        if wanted:
+            written = [str(path) for path in write_reports(view, out or run, wanted)]
+            if flag_of(loaded, "json", json_out):
+                say_json({"files": written})
+            else:
+                say_all(written)
