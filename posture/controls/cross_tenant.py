@@ -190,7 +190,7 @@ def _domains(b2b_management_policies: Rows | Gap) -> DomainMode:
 def _invited(domains: DomainMode) -> str:
     """Return which domains may be invited where no allow list limits them, in words."""
     if domains.kind is DomainList.BLOCK:
-        return f"any domain but {len(domains.domains):,} may be invited"
+        return f"any domain may be invited, except {len(domains.domains):,} on the block list"
     return "any domain may be invited" if domains.kind is DomainList.NONE else "the allow list of domains is empty"
 
 

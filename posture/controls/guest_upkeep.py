@@ -145,7 +145,9 @@ def disabled_guests_are_deleted(
     if stored:
         return partial(f"{number(stored, 'guest')} switched off and kept; none holds anything.", observed=seen)
     return passed(
-        f"Every guest that is switched off was so within {days} days." if t.disabled else "No guest is switched off.",
+        f"Every guest that is switched off was switched off within {days} days."
+        if t.disabled
+        else "No guest is switched off.",
         observed=seen,
     )
 
@@ -289,5 +291,5 @@ def guests_have_sponsors(guest_sponsorship: GuestSponsorship, thresholds: Thresh
         raise UnknownValueError(f"the sponsors of {number(t.unknown, 'guest')} could not be read whole")
     if without:
         return partial(told, observed=seen)
-    every = f"All of {number(t.enabled, 'enabled guest')} have a living sponsor."
+    every = f"Every enabled guest ({t.enabled:,}) has a living sponsor."
     return passed(every if t.enabled else "No guest is switched on.", observed=seen)

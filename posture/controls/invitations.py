@@ -259,7 +259,7 @@ def invitations_go_to_approved_domains(b2b_management_policies: Rows, profile: P
         words = number(len(mode.domains), "domain") if mode.domains else "an allow list without domains"
         return passed(f"Invitations are limited to {words}.", observed=observed)
     if mode.kind is DomainList.BLOCK:
-        words = f"Any domain but {len(mode.domains):,} may be invited."
+        words = f"Any domain may be invited, except {len(mode.domains):,} on the block list."
         return (partial if profile is Profile.POSTURE else failed)(words, observed=observed)
     if mode.kind is DomainList.EMPTY_ALLOW:
         return failed("The allow list is empty, which Microsoft's assessment counts as no list.", observed=observed)

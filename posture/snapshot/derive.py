@@ -249,7 +249,8 @@ class Access:
         return self.users is Reach.ALL and self.applications is Reach.ALL
 
     def __str__(self) -> str:
-        return f"users {self.users.value}, applications {self.applications.value}"
+        words = {Reach.ALL: "all", Reach.SOME: "some", Reach.NONE: "no"}
+        return f"{words[self.users]} users, {words[self.applications]} applications"
 
 
 def access(setting: Mapping[str, Any]) -> Access:

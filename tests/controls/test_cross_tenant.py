@@ -88,7 +88,7 @@ def test_inbound_default(setting: Any, b2b: Any, deny: Outcome, with_list: Outco
 
 @pytest.mark.parametrize(
     ("b2b", "words"),
-    [(ANY, "any domain may be invited"), (BLOCK, "any domain but 1 may be invited")],
+    [(ANY, "any domain may be invited"), (BLOCK, "any domain may be invited, except 1 on the block list")],
 )
 def test_what_may_be_invited_is_said_as_it_is(b2b: Any, words: str) -> None:
     assert words in inbound(f.OPEN, b2b_management_policies=b2b).summary
