@@ -176,7 +176,7 @@ def _begun(journal: Journal, plan: Plan) -> datetime:
     Raises SettingsError where that run was begun for something else.
     """
     terms = terms_of(
-        {"cloud": plan.cloud, **plan.terms},
+        {"cloud": plan.cloud, "signed in to": _token_tenant(plan.meta), **plan.terms},
         lookback_days=plan.settings.thresholds.lookback_days,
         wanted=plan.wanted,
         declined=plan.declined,
@@ -439,12 +439,16 @@ def gap_of(g: Gatherer, error: GraphError, file: str = "") -> Gap:
     return Gap(g.name, reason, " ".join(words), g.endpoint, g.permission, g.licence, error.request_id, file)
 
 
+def _token_tenant(meta: Mapping[str, Any]) -> str:
+    account = meta.get("account")
+    return str(account.get("tenant_id", "")) if isinstance(account, dict) else ""
+
+
 def _tenant(facts: Mapping[str, Any], meta: Mapping[str, Any]) -> Tenant:
     """Say whom the evidence is about: the organization, else the token's own tenant id."""
     row = next(iter(facts["organization"]), None) if "organization" in facts else None
     if not isinstance(row, dict):
-        account = meta.get("account")
-        return Tenant(str(account.get("tenant_id", "")) if isinstance(account, dict) else "")
+        return Tenant(_token_tenant(meta))
     verified = row.get("verifiedDomains")
     domains = (
         [d for d in verified if isinstance(d, dict) and isinstance(d.get("name"), str)]
