@@ -201,7 +201,7 @@ def provenance_from(entry: Mapping[str, Any]) -> Provenance:
         file=file,
         sha256=str(entry.get("sha256", "")),
         rows=_whole(entry.get("rows")),
-        pages=_whole(entry.get("pages")) or 1,
+        pages=1 if (pages := _whole(entry.get("pages"))) is None else pages,
         count_before=_whole(entry.get("count_before")),
         count_after=_whole(entry.get("count_after")),
         notes=tuple(map(str, notes)) if isinstance(notes, list) else (),
