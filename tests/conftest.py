@@ -1,6 +1,8 @@
-"""What holds for every test: a property is judged by its truth, not by how busy the machine is."""
+"""What all tests share."""
 
-from hypothesis import settings
+import pytest
 
-settings.register_profile("posture", deadline=None)
-settings.load_profile("posture")
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name bytes by their argument: some hold a time, and every worker must collect the same names."""
+    return argname if isinstance(val, bytes) else None
