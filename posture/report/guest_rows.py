@@ -14,16 +14,17 @@ from posture.controls.registry import AREAS
 from posture.errors import EvidenceError
 from posture.report.view import RunView
 from posture.snapshot.guests import Guest, guests
-from posture.snapshot.types import Snapshot
+from posture.snapshot.types import GapReason, Snapshot
 
 
 class GuestRow(NamedTuple):  # a frozen dataclass of this many fields costs four times as much to make
     """What a report says of one guest. None is *not read* or *not recorded*, never no.
 
     `seen` is the newest sign-in Graph records; `seen_read` tells whether that
-    list was read at all. `sponsors` and `roles` are names (roles held directly,
-    active or eligible). `findings` are codes of the findings that name this
-    guest, `accepted` whether an accepted risk covers it in one of them.
+    list was read and names this guest. `sponsors` and `roles` are names (roles
+    held directly, active or eligible; none is said only where both were read).
+    `findings` are codes of the findings that name this guest, `accepted` whether
+    an accepted risk covers it in one of them.
     """
 
     id: str
@@ -78,12 +79,14 @@ def _maker(run: RunView) -> Callable[[Guest, tuple[str, ...], bool], GuestRow]:
     snapshot = run.snapshot
     taken_at, seen_read = snapshot.taken_at, "guest_sign_in_activity" in snapshot.facts
     roles = directory_roles(snapshot)
+    no_role: tuple[str, ...] | None = () if eligible_roles_known(snapshot) else None
     hunted = run.assessment.hunts
     links = hunted.inviters.links if hunted and hunted.inviters else None
 
     def made(guest: Guest, codes: tuple[str, ...], accepted: bool) -> GuestRow:
         get, side = guest.row.get, guest.side.get
         pending, created, since, seen = guest.pending, guest.created, guest.state_since, guest.last_seen
+        activity = side("guest_sign_in_activity")
         link = links.inviter_of(guest) if links else None
         return GuestRow(
             id=guest.id,
@@ -101,11 +104,11 @@ def _maker(run: RunView) -> Callable[[Guest, tuple[str, ...], bool], GuestRow]:
             pending_days=max(0, (taken_at - since).days) if pending and since is not None else None,
             enabled=guest.enabled,
             seen=seen,
-            seen_read=seen_read,
+            seen_read=seen_read and activity is not None,
             unseen_days=None if seen is None else max(0, (taken_at - seen).days),
             sponsors=_names(side("guest_sponsors"), "sponsors"),
             inviter=link.inviter.name if link and link.source != "sponsor" else None,
-            roles=None if roles is None else roles.get(guest.id.casefold(), ()),
+            roles=None if roles is None else roles.get(guest.id.casefold(), no_role),
             groups=_count(side("guest_memberships"), "transitiveMemberOf", ".group"),
             owned=_count(side("guest_owned_objects"), "ownedObjects"),
             apps=_count(side("guest_app_roles"), "appRoleAssignments"),
@@ -156,6 +159,12 @@ def directory_roles(snapshot: Snapshot) -> Mapping[str, tuple[str, ...]] | None:
             if principal:
                 held.setdefault(principal, []).append((names.get(role.casefold()) or role) + suffix)
     return {principal: tuple(sorted(set(roles))) for principal, roles in held.items()}
+
+
+def eligible_roles_known(snapshot: Snapshot) -> bool:
+    """Whether who is eligible for a role was read, or nobody can be, for want of the licence."""
+    gap = snapshot.gaps.get("role_eligibilities")
+    return "role_eligibilities" in snapshot.facts or (gap is not None and gap.reason is GapReason.LICENCE)
 
 
 class _Concerned:

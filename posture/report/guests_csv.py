@@ -2,7 +2,9 @@
 
 Every field is quoted, the file is UTF-8 with a byte order mark, and no cell
 starts a formula (`text.csv_cell`). `read` gives the values back unchanged.
-Empty means *not recorded*, `not read` that the list could not be read at all.
+Empty means *not recorded*, `not read` that the list could not be read at all;
+where that is the guest list itself, one row says so, so that no reader takes an
+empty file for a tenant without guests.
 """
 
 import csv
@@ -10,6 +12,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from posture.report import words
 from posture.report.dates import iso_second
 from posture.report.guest_rows import GuestRow
 from posture.report.population import counted
@@ -45,14 +48,24 @@ NOT_READ = "not read"
 
 
 def render(run: RunView, out: BinaryIO) -> None:
-    """Write guests.csv as a stream; only its head where the guests could not be read."""
+    """Write guests.csv as a stream."""
     text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="")
     try:
         writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
         writer.writerow(COLUMNS)
+        if (why := unread(run)) is not None:
+            writer.writerow([NOT_READ, why, *[""] * (len(COLUMNS) - 2)])
         writer.writerows(csv_row(cells(row)) for row in counted(run))
     finally:
         text.detach()
+
+
+def unread(run: RunView) -> str | None:
+    """Return in a few words why there is no guest list, None where there is one."""
+    if "guests" in run.snapshot.facts:
+        return None
+    gap = run.snapshot.gaps.get("guests")
+    return f"the guest list: {words.REASONS[gap.reason]}" if gap else "the guest list"
 
 
 def cells(row: GuestRow) -> tuple[str, ...]:
@@ -97,6 +110,8 @@ def read(source: BinaryIO) -> Iterator[dict[str, str]]:
     text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
     try:
         for row in csv.DictReader(text):
+            if row["id"] == NOT_READ:
+                continue
             yield {key: csv_value(value or "") for key, value in row.items() if key is not None}
     finally:
         text.detach()

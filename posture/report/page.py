@@ -16,6 +16,7 @@ from posture.controls.registry import AREAS, Outcome, Remediation
 from posture.report import charts, words
 from posture.report.charts import DataTable, Drawing, Segment
 from posture.report.dates import iso_minute, long_date, percent, plural
+from posture.report.guest_rows import eligible_roles_known
 from posture.report.json_v1 import manifest_sha256
 from posture.report.population import Block, Population, pack, population
 from posture.report.text import json_text, marked, shown, slug
@@ -312,7 +313,7 @@ def page(run: RunView) -> Page:
 
 
 def _tiles(run: RunView, people: Population) -> tuple[Tile, ...]:
-    numbers, facts = run.assessment.guests, run.snapshot.facts
+    numbers = run.assessment.guests
     if numbers.total is None:
         why = _why(run, "guests")
         return tuple(
@@ -327,17 +328,6 @@ def _tiles(run: RunView, people: Population) -> tuple[Tile, ...]:
         if people.seen_read
         else Tile("–", f"not seen for {days} days", _why(run, "guest_sign_in_activity") if numbers.total else "")
     )
-    held = (
-        Tile(
-            f"{people.with_role:,}",
-            "hold a directory role",
-            "given directly, active or eligible" if people.with_role else "none given directly",
-        )
-        if people.with_role is not None
-        else Tile(
-            "–", "hold a directory role", _why(run, "role_assignments") if "role_assignments" not in facts else ""
-        )
-    )
     return (
         Tile(f"{numbers.total:,}", "guest" if numbers.total == 1 else "guests", external or domains),
         Tile(
@@ -346,8 +336,22 @@ def _tiles(run: RunView, people: Population) -> tuple[Tile, ...]:
             f"{old:,} older than 90 days" if numbers.pending else "no invitation is open",
         ),
         seen,
-        held,
+        _role_tile(run, people, numbers.total),
     )
+
+
+def _role_tile(run: RunView, people: Population, total: int) -> Tile:
+    """Say how many guests hold a directory role; none only where active and eligible ones were read."""
+    label, held = "hold a directory role", people.with_role
+    eligible = eligible_roles_known(run.snapshot)
+    if held:
+        return Tile(
+            f"{held:,}", label, f"given directly, active{' or eligible' if eligible else '; eligible not read'}"
+        )
+    if held is not None:
+        return Tile("0", label, "none given directly")
+    unread = "role_assignments" if "role_assignments" not in run.snapshot.facts else "role_eligibilities"
+    return Tile("–", label, _why(run, unread) if total else "")
 
 
 def _share(part: int, total: int, unrecorded: int) -> str:

@@ -64,9 +64,9 @@ class Collector:
         """Take one guest."""
         found = self._found
         found.total += 1
-        found.seen_read = row.seen_read
-        if row.seen_read and not row.pending:
-            found.unrecorded += row.seen is None
+        found.seen_read = found.seen_read or row.seen_read
+        if not row.pending:
+            found.unrecorded += row.seen is None  # not recorded, or not in the list: neither is "seen"
             found.unseen += row.unseen_days is not None and row.unseen_days > self._stale
         if row.roles is not None:
             found.with_role = (found.with_role or 0) + bool(row.roles)

@@ -130,6 +130,10 @@ class _Book:
             (name, 30 if name in ("displayName", "mail", "userPrincipalName") else 16) for name in guests_csv.COLUMNS
         ]
         row, sheet, part = 0, self._sheet("Guests", head), 1
+        if (why := guests_csv.unread(self._run)) is not None:
+            row = 1
+            for column, value in enumerate((guests_csv.NOT_READ, why)):
+                self._put(sheet, row, column, value, self._plain)
         for guest in counted(self._run):
             if row == SHEET_ROWS:
                 sheet.autofilter(0, 0, row, len(head) - 1)

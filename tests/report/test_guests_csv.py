@@ -1,6 +1,8 @@
 import csv
 import io
 
+import pytest
+
 from posture.report import guests_csv, write_reports
 from posture.report.view import Options
 from posture.snapshot.types import GapReason
@@ -38,10 +40,41 @@ def test_what_was_not_read_is_never_empty(tmp_path):
     assert {r["lastSeen"] for r in rows} == {"not read"}
 
 
-def test_no_guest_list_gives_the_head_alone(tmp_path):
+def test_no_guest_list_is_said_in_the_file_itself(tmp_path):
     data = rendered(builder.run(tmp_path, guests=f.gap("guests")))
     assert list(guests_csv.read(io.BytesIO(data))) == []
     assert data.startswith(b"\xef\xbb\xbf")
+    _, said = csv.reader(io.StringIO(data.decode("utf-8-sig")))
+    assert said[:2] == ["not read", "the guest list: permission missing"]
+    assert len(said) == len(guests_csv.COLUMNS)
+    none = rendered(builder.run(tmp_path / "none", guests=[]))
+    assert len(list(csv.reader(io.StringIO(none.decode("utf-8-sig"))))) == 1
+
+
+def test_a_guest_missing_in_a_list_is_not_read_there(tmp_path):
+    run = builder.run(tmp_path, guests=[f.guest(1), f.guest(2)], guest_sign_in_activity=[{"id": f.object_id(1)}])
+    rows = list(guests_csv.read(io.BytesIO(rendered(run))))
+    assert [r["lastSeen"] for r in rows] == ["", "not read"]
+
+
+@pytest.mark.parametrize(
+    ("eligibilities", "said"),
+    [
+        ([], ["Global Administrator", ""]),
+        (f.gap("role_eligibilities", GapReason.LICENCE), ["Global Administrator", ""]),
+        (f.gap("role_eligibilities"), ["Global Administrator", "not read"]),
+    ],
+)
+def test_no_role_is_said_only_where_eligible_ones_were_read(tmp_path, eligibilities, said):
+    run = builder.run(
+        tmp_path,
+        guests=[f.guest(1), f.guest(2)],
+        role_definitions=list(f.ROLE_DEFINITIONS),
+        role_assignments=[f.role_row(f.outsider(1))],
+        role_eligibilities=eligibilities,
+    )
+    rows = list(guests_csv.read(io.BytesIO(rendered(run))))
+    assert [r["directoryRoles"] for r in rows] == said
 
 
 def test_every_hostile_value_reads_back_and_no_cell_is_a_formula(tmp_path):
