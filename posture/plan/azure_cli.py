@@ -106,6 +106,7 @@ _HEAD = """\
 # with an application of Microsoft's that does not have every permission below: where Graph answers 403, sign in with
 # a service principal of yours that has it.
 #   @SCOPES@
+# shellcheck disable=SC2016  # "$filter" is Graph's word
 set -u
 
 tenant='@TENANT@'

@@ -8,7 +8,7 @@ from posture.assess.score import score
 from posture.assess.types import Assessment, Finding
 from posture.controls.registry import Outcome
 from posture.errors import UnknownValueError
-from posture.plan.evidence import Evidence, is_open
+from posture.plan.evidence import Beside, Evidence, is_open
 from posture.plan.impact.sentences import Telling, tellers
 from posture.plan.order import gains, linked, ordered, passed
 from posture.plan.remedies import remedies, unknown
@@ -18,13 +18,16 @@ from posture.snapshot.types import Snapshot
 _UNSEEN = (Outcome.NOT_ASSESSED, Outcome.ERROR)
 
 
-def impacts(assessment: Assessment, snapshot: Snapshot, *, people: bool = True) -> Mapping[str, tuple[str, ...]]:
+def impacts(
+    assessment: Assessment, snapshot: Snapshot, *, people: bool = True, beside: Beside | None = None
+) -> Mapping[str, tuple[str, ...]]:
     """Return for each open finding what closing it would break here, in short sentences.
 
-    Walks over the guests once and over each log once; memory is bounded.
-    `people` false leaves names of people out.
+    Walks over the guests once and over each log once, or not at all where
+    `beside` counted while the controls judged; memory is bounded. `people`
+    false leaves names of people out.
     """
-    ev = Evidence(assessment, snapshot)
+    ev = Evidence(assessment, snapshot, beside=beside)
     found = {f.control.code: impact_of(ev, f.control.code, people) for f in assessment.findings if is_open(f)}
     return {code: told for code, told in found.items() if told}
 

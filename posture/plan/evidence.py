@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from posture.assess.types import Assessment, Finding
+from posture.controls.registry import Tally
 from posture.errors import UnknownValueError
-from posture.plan.impact.census import Census, take
-from posture.plan.impact.logs import AuditLog, SignIns, read_audits, read_sign_ins
-from posture.settings import Profile, Thresholds
+from posture.plan.impact.census import Census, Walk, take
+from posture.plan.impact.logs import AuditLog, People, SignIns, read_audits, read_sign_ins
+from posture.settings import Profile, Settings, Thresholds
 from posture.snapshot.derive import licences
 from posture.snapshot.folder import FileRows
 from posture.snapshot.guests import Guest, guests
@@ -27,6 +28,9 @@ ROOTS: Mapping[str, str] = {
 """Source: https://learn.microsoft.com/graph/deployments"""
 
 
+_Logs = tuple[AuditLog | Gap, SignIns | Gap]
+
+
 class Evidence:
     """One run as the plan sees it.
 
@@ -35,8 +39,11 @@ class Evidence:
     and not for a plan.
     """
 
-    def __init__(self, assessment: Assessment, snapshot: Snapshot, affected: Path | None = None) -> None:
+    def __init__(
+        self, assessment: Assessment, snapshot: Snapshot, affected: Path | None = None, beside: "Beside | None" = None
+    ) -> None:
         self.assessment, self.snapshot, self._affected = assessment, snapshot, affected
+        self._beside = beside
         self.findings = {f.control.code: f for f in assessment.findings}
         self.cloud = str(snapshot.manifest.get("cloud") or "global")
         self.root = ROOTS.get(self.cloud, ROOTS["global"])
@@ -59,10 +66,7 @@ class Evidence:
 
     def fact(self, name: str) -> Any:
         """Return a fact's value, or its Gap."""
-        found = self.snapshot.facts.get(name)
-        if found is not None:
-            return found.value
-        return self.snapshot.gaps.get(name) or Gap(name, GapReason.NOT_COLLECTED, "it was not read")
+        return _fact(self.snapshot, name)
 
     def gap(self, *names: str) -> Gap | None:
         """Return the first of some facts that was not read."""
@@ -75,9 +79,7 @@ class Evidence:
 
     def rows(self, name: str) -> Iterator[Mapping[str, Any]]:
         """Yield the objects of a list; nothing where it was not read."""
-        value = self.fact(name)
-        if not isinstance(value, Gap | Mapping | str) and hasattr(value, "__iter__"):
-            yield from (row for row in value if isinstance(row, Mapping))
+        return _rows(self.snapshot, name)
 
     def affected(self, code: str) -> Iterator[dict[str, Any]]:
         """Yield the objects a finding concerns, those an accepted risk covers left out."""
@@ -108,21 +110,18 @@ class Evidence:
     @cached_property
     def census(self) -> Census:
         """What one walk over the guests tells, those who are in the logs marked as guests there."""
-        people = [p for log in self._logs if not isinstance(log, Gap) for p in log.people]
+        people = _people(self._logs)
         watched = frozenset(key for p in people for key in p.counts)
-        census = take(self.assessment, self.snapshot, watched)
+        beside = self._beside
+        census = beside.census(self.assessment) if beside else take(self.assessment, self.snapshot, watched)
         outside = census.watched | (watched & {str(m.get("id", "")).casefold() for m in self.rows("external_members")})
         for p in people:
             p.guests |= outside & p.counts.keys()
         return census
 
     @cached_property
-    def _logs(self) -> tuple[AuditLog | Gap, SignIns | Gap]:
-        audits, sign_ins = self.fact("directory_audits"), self.fact("sign_ins")
-        return (
-            audits if isinstance(audits, Gap) else read_audits(audits),
-            sign_ins if isinstance(sign_ins, Gap) else read_sign_ins(sign_ins, self.rows("sign_ins_non_interactive")),
-        )
+    def _logs(self) -> _Logs:
+        return self._beside.logs if self._beside else _read_logs(self.snapshot)
 
     @property
     def audits(self) -> AuditLog | Gap:
@@ -161,6 +160,56 @@ class Evidence:
         """Whether a control fails or holds in part and nobody accepted all of that."""
         finding = self.findings.get(code)
         return finding is not None and is_open(finding)
+
+
+class Beside:
+    """Counts for impacts while the controls judge, so that a million guests are walked over once.
+
+    It is shown to `evaluate` as its onlooker, then given to `Evidence`.
+    """
+
+    def __init__(self, snapshot: Snapshot, settings: Settings) -> None:
+        self.logs = _read_logs(snapshot)
+        watched = frozenset(key for p in _people(self.logs) for key in p.counts)
+        self._walk = Walk(snapshot, settings.thresholds.stale_days, watched)
+        self._counted: Mapping[str, Tally] = {}
+
+    def see(self, guest: Guest, noted: Iterable[str]) -> None:
+        """Count one guest, and by what they are concerned."""
+        self._walk.see(guest, noted)
+
+    def told(self, counted: Mapping[str, Tally]) -> None:
+        """Take the finished tallies."""
+        self._counted = counted
+
+    def census(self, assessment: Assessment) -> Census:
+        """Return what was counted."""
+        return self._walk.census(assessment, self._counted)
+
+
+def _read_logs(snapshot: Snapshot) -> _Logs:
+    audits, sign_ins = _fact(snapshot, "directory_audits"), _fact(snapshot, "sign_ins")
+    return (
+        audits if isinstance(audits, Gap) else read_audits(audits),
+        sign_ins if isinstance(sign_ins, Gap) else read_sign_ins(sign_ins, _rows(snapshot, "sign_ins_non_interactive")),
+    )
+
+
+def _people(logs: _Logs) -> list[People]:
+    return [p for log in logs if not isinstance(log, Gap) for p in log.people]
+
+
+def _fact(snapshot: Snapshot, name: str) -> Any:
+    found = snapshot.facts.get(name)
+    if found is not None:
+        return found.value
+    return snapshot.gaps.get(name) or Gap(name, GapReason.NOT_COLLECTED, "it was not read")
+
+
+def _rows(snapshot: Snapshot, name: str) -> Iterator[Mapping[str, Any]]:
+    value = _fact(snapshot, name)
+    if not isinstance(value, Gap | Mapping | str) and hasattr(value, "__iter__"):
+        yield from (row for row in value if isinstance(row, Mapping))
 
 
 def is_open(finding: Finding) -> bool:

@@ -36,10 +36,10 @@ def _step(step: Told) -> Iterator[str]:
     yield f"    Title = {quoted(step.title)}"
     yield f"    Decide = {quoted(step.chosen)}"
     yield f"    Ready = {taken}"
-    yield "    Do = {"
+    yield "    Forth = {"
     yield from (f"        {line}" for line in _work(step, undo=False))
     yield "    }"
-    yield "    Undo = {"
+    yield "    Back = {"
     yield from (f"        {line}" for line in _work(step, undo=True))
     yield "    }"
     yield "}"
@@ -226,11 +226,11 @@ foreach ($name in $order) {
     }
     if ($Undo) {
         Write-Host "$name  take back: $($Steps[$name].Title)"
-        & $Steps[$name].Undo
+        & $Steps[$name].Back
     } else {
         Write-Host "$name  $($Steps[$name].Title)"
         if ($Steps[$name].Decide) { Write-Host "  to decide: $($Steps[$name].Decide)" }
-        & $Steps[$name].Do
+        & $Steps[$name].Forth
     }
     if ($script:Failed -gt 0) {
         Write-Host "stopped: $script:Failed of these requests failed; the steps after $name were not taken"

@@ -1,10 +1,13 @@
 """Samples read once a session, with the plan made of them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from posture.plan.types import Plan
+from posture.plan.write import write_plan
 from posture.settings import Settings
 from tests.plan.proof import Audited, Tenant, copied
 from tests.plan.tenants import SAMPLES, VARIATIONS
@@ -12,6 +15,18 @@ from tests.plan.tenants import SAMPLES, VARIATIONS
 Folder = Callable[[str], Path]
 Start = Callable[[str], Tenant]
 Base = Callable[[str, Settings], Audited]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A plan and the folder it was written to."""
+
+    plan: Plan
+    folder: Path
+    audited: Audited
+
+
+Write = Callable[[str], Written]
 
 
 @pytest.fixture(scope="session")
@@ -44,5 +59,20 @@ def base(start: Start) -> Base:
         if key not in made:
             made[key] = start(name).audit(settings)
         return made[key]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def write(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Write:
+    """Return a tenant's plan as it is written, made once."""
+    made: dict[str, Written] = {}
+
+    def get(name: str) -> Written:
+        if name not in made:
+            audited, folder = base(name, Settings()), tmp_path_factory.mktemp("plan")
+            write_plan(audited.plan, audited.assessment, folder)
+            made[name] = Written(audited.plan, folder, audited)
+        return made[name]
 
     return get

@@ -1,6 +1,8 @@
 """Apply a plan to an emulated tenant and audit it again, as a person would with a real one."""
 
 import asyncio
+import json
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,16 +157,15 @@ def worse(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tupl
 
 def copied(sample: Path, root: Path, changes: Mapping[str, Any]) -> Path:
     """Return a copy of a sample with some files changed: a function over the rows of a list, or over an object."""
-    import shutil
-
     copy = root / sample.name
     shutil.copytree(sample, copy)
     for name, change in changes.items():
         file = copy / name
         if name.endswith(".json"):
-            file.write_bytes(orjson.dumps(change(orjson.loads(file.read_bytes()))))
+            file.write_text(json.dumps(change(json.loads(file.read_text("utf-8")))), "utf-8")
         else:
-            rows = [orjson.loads(x) for x in file.read_bytes().splitlines() if x.strip()] if file.exists() else []
+            lines = file.read_text("utf-8").split("\n") if file.exists() else []
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in change(rows)))
+            rows = change([json.loads(line) for line in lines if line.strip()])
+            file.write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
     return copy

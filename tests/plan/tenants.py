@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from tests.plan.hostile import TEXTS
+
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 Row = dict[str, Any]
@@ -75,6 +77,39 @@ def _held(role: str) -> Callable[[Rows], Rows]:
     return lambda rows: [*rows, made]
 
 
+NAMED = (
+    USERS,
+    GROUPS,
+    CA,
+    "v1.0/applications.ndjson",
+    "v1.0/servicePrincipals.ndjson",
+    "v1.0/auditLogs/directoryAudits.ndjson",
+    "v1.0/auditLogs/signIns.ndjson",
+    "v1.0/identityGovernance/entitlementManagement/assignmentPolicies.ndjson",
+    "v1.0/identityGovernance/entitlementManagement/connectedOrganizations.ndjson",
+    "v1.0/identity/identityProviders.ndjson",
+    "v1.0/tenantRelationships/findTenantInformationByDomainName.ndjson",
+    "v1.0/tenantRelationships/findTenantInformationByTenantId.ndjson",
+    "v1.0/teams.ndjson",
+)
+"""Files whose objects have names that somebody chose."""
+
+
+def _renamed(rows: Rows) -> Rows:
+    """Give everything with a name one of the hostile ones."""
+    return [_hostile(row, place) for place, row in enumerate(rows)]
+
+
+def _hostile(value: Any, place: int) -> Any:
+    if isinstance(value, dict):
+        named = ("displayName", "userDisplayName", "description", "companyName", "givenName", "surname")
+        return {
+            k: TEXTS[(place * 7 + len(k)) % len(TEXTS)] if k in named and isinstance(v, str) else _hostile(v, place)
+            for k, v in value.items()
+        }
+    return [_hostile(v, place) for v in value] if isinstance(value, list) else value
+
+
 VARIATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "no domain list": ("hardened", {B2B: lambda rows: []}),
     "a shorter domain list": ("hardened", {B2B: _accepts(["northgate-tooling.example", "halden-shipping.example"])}),
@@ -102,6 +137,7 @@ VARIATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         "contoso",
         {PARTNERS: lambda rows: [r for r in rows if r["tenantId"] != LARKSPUR]},
     ),
+    "hostile names": ("contoso", dict.fromkeys(NAMED, _renamed)),
     "nothing asks for anything": ("dayone", {DEFAULTS: lambda body: {**body, "isEnabled": False}}),
 }
 """Name to sample and changes."""

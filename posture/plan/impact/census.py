@@ -5,7 +5,7 @@ judged twice in two ways. Bounded whatever the number of guests.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -103,7 +103,7 @@ class _Watch:
     """Notes which guests one tally concerns."""
 
     def __init__(self, made: Tally) -> None:
-        self.made, self.held = made, Held()
+        self.made = made
         self._hit: Mapping[str, Any] | None = None
         made.affected.sink = self._take
 
@@ -117,42 +117,74 @@ class _Watch:
         return self._hit is not None and not self._hit.get("accepted")
 
 
-def take(assessment: Assessment, snapshot: Snapshot, watched: frozenset[str] = frozenset()) -> Census:
-    """Walk over the guests once; `watched` are ids, in lower case, of which to tell whether they are guests'."""
-    census = Census()
-    if "guests" not in snapshot.facts:
-        return census
-    watches = _watches(census, assessment, snapshot)
-    principals, privileged = _role_holders(snapshot)
-    recorded = "guest_sign_in_activity" in snapshot.facts
-    broken: list[str] = []
-    since = snapshot.taken_at - timedelta(days=assessment.settings.thresholds.stale_days)
-    for guest in guests(snapshot):
+class Walk:
+    """The walk itself: shown each guest once, with the names of the tallies that concern them.
+
+    `watched` are ids, in lower case, of which to tell whether they are guests'.
+    """
+
+    def __init__(self, snapshot: Snapshot, stale_days: int, watched: frozenset[str]) -> None:
+        self._snapshot, self._watched = snapshot, watched
+        self._census = Census()
+        self._held = {name: Held() for name, cls in tallies().items() if cls.control in HOLDINGS}
+        self._principals, self._privileged = _role_holders(snapshot)
+        self._recorded = "guest_sign_in_activity" in snapshot.facts
+        self._since = snapshot.taken_at - timedelta(days=stale_days)
+
+    def see(self, guest: Guest, noted: Iterable[str]) -> None:
+        """Count one guest; `noted` are the tallies that concern them where nobody accepted that."""
         member_of = _entries(guest, "guest_memberships", "transitiveMemberOf", "memberOf")
         groups = [str(m.get("id")).casefold() for m in member_of if kind_of(m) == "group"]
-        _count(census, guest, groups, since)
-        if watched and guest.id.casefold() in watched:
-            census.watched.add(guest.id.casefold())
-        hit = []
+        _count(self._census, guest, groups, self._since)
+        if self._watched and guest.id.casefold() in self._watched:
+            self._census.watched.add(guest.id.casefold())
+        hit = [self._held[name] for name in noted if name in self._held]
+        if hit:
+            holding = _holding(guest, groups, member_of, self._principals, self._privileged)
+            for held in hit:
+                _hold(held, guest, holding, self._recorded)
+
+    def census(self, assessment: Assessment, counted: Mapping[str, Tally]) -> Census:
+        """Return what was found, with the finished tallies that open findings need."""
+        census = self._census
+        for name in sorted(_wanted(assessment)):
+            made = counted.get(name)
+            gap = _unread(tallies()[name], self._snapshot)
+            if made is not None:
+                census.counted[name] = made
+                census.held.setdefault(made.control, self._held.get(name, Held()))
+            elif gap is not None:
+                census.missing[name] = gap
+        return census
+
+
+def take(assessment: Assessment, snapshot: Snapshot, watched: frozenset[str] = frozenset()) -> Census:
+    """Walk over the guests, for who judged them before; `posture audit` does both in one walk."""
+    if "guests" not in snapshot.facts:
+        return Census()
+    walk = Walk(snapshot, assessment.settings.thresholds.stale_days, watched)
+    watches = _watches(assessment, snapshot)
+    broken: list[str] = []
+    for guest in guests(snapshot):
+        noted = []
         for name, watch in watches.items():
             try:
                 if watch.add(guest):
-                    hit.append(watch.held)
+                    noted.append(name)
             except UnknownValueError:
                 broken.append(name)
-        if hit:
-            holding = _holding(guest, groups, member_of, principals, privileged)
-            for held in hit:
-                _hold(held, guest, holding, recorded)
+        walk.see(guest, noted)
         while broken:
             del watches[broken.pop()]
-    for watch in watches.values():
-        census.counted[watch.made.name] = watch.made
-        census.held.setdefault(watch.made.control, watch.held)
-    return census
+    return walk.census(assessment, {name: watch.made for name, watch in watches.items()})
 
 
-def _watches(census: Census, assessment: Assessment, snapshot: Snapshot) -> dict[str, _Watch]:
+def _unread(cls: type[Tally], snapshot: Snapshot) -> Gap | None:
+    """Return the gap of the first list a tally cannot do without."""
+    return next((snapshot.gaps.get(n) for n in cls.needs if n not in snapshot.facts), None)
+
+
+def _watches(assessment: Assessment, snapshot: Snapshot) -> dict[str, _Watch]:
     """Start the tallies of open controls, with the accepted risks that hold for them."""
     findings = {f.control.code: f for f in assessment.findings}
     wanted = _wanted(assessment)
@@ -160,12 +192,7 @@ def _watches(census: Census, assessment: Assessment, snapshot: Snapshot) -> dict
     found: dict[str, _Watch] = {}
     for name, cls in tallies().items():
         finding = findings.get(cls.control)
-        if name not in wanted:
-            continue
-        gap = next((snapshot.gaps.get(n) for n in cls.needs if n not in snapshot.facts), None)
-        if any(n not in snapshot.facts for n in cls.needs):
-            if gap is not None:
-                census.missing[name] = gap
+        if name not in wanted or any(n not in snapshot.facts for n in cls.needs):
             continue
         used = (n for n in (*cls.needs, *cls.optional) if n != "guests" and n in snapshot.facts)
         facts = {n: snapshot.facts[n].value for n in used}
