@@ -328,10 +328,30 @@ def _accepted(assessment: Assessment) -> list[str]:
 
 
 def _leads(assessment: Assessment) -> list[str]:
-    if not assessment.leads:
-        return []
     lines = ["## Leads", "", "Questions the logs raise; never a verdict, never in the score.", ""]
-    return [*lines, *_within(map(_lead, assessment.leads), _LEADS_ROOM, "{} further leads are in report.html."), ""]
+    if not assessment.leads:
+        lines += [_no_lead(assessment), ""]
+    else:
+        rows = map(_lead, assessment.leads)
+        lines += [*_within(rows, _LEADS_ROOM, "{} further leads are in report.html."), ""]
+    missed: dict[str, list[str]] = {}
+    for run in assessment.hunts.runs if assessment.hunts else ():
+        for why in filter(None, (run.not_run, *run.limits)):
+            missed.setdefault(why, []).append(run.title)
+    if missed:
+        told = [
+            f"- {prose(words.sentence(_cut(why, 200)))} That leaves out: {ours('; '.join(of))}."
+            for why, of in missed.items()
+        ]
+        lines += ["Not hunted, or in part:", "", *_within(told, _LEADS_ROOM, "{} further ones are in report.html."), ""]
+    return lines
+
+
+def _no_lead(assessment: Assessment) -> str:
+    hunted = assessment.hunts
+    if hunted is None or not hunted.windows:
+        return "No log was read, so nothing can be said about what has happened."
+    return "None." if hunted.whole else "None in what was looked at; not all was."
 
 
 def _lead(lead: Lead) -> str:

@@ -221,6 +221,7 @@ class Page:
     activity: tuple[Drawing, ...]
     hunts: tuple[Hunt, ...]
     quiet: tuple[str, ...]
+    limited: tuple[tuple[str, str], ...]
     not_run: tuple[tuple[str, str], ...]
     queries: Mapping[str, Any]
     people: Population
@@ -286,7 +287,8 @@ def page(run: RunView) -> Page:
         activity=_activity(run),
         hunts=_hunts(run),
         queries=queries,
-        quiet=tuple(r.title for r in hunted.runs if not r.leads and not r.not_run) if hunted else (),
+        quiet=tuple(r.title for r in hunted.runs if not (r.leads or r.not_run or r.limits)) if hunted else (),
+        limited=tuple((r.title, limit) for r in hunted.runs for limit in r.limits) if hunted else (),
         not_run=tuple((r.title, r.not_run) for r in hunted.runs if r.not_run) if hunted else (),
         people=people,
         block=block,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from posture.hunts.results import HuntResult, HuntRun, Window
 from posture.report import html, text
 from posture.report.view import Options
 from posture.snapshot.types import GapReason
@@ -299,3 +300,14 @@ def test_text_and_graphics_have_contrast(theme):
     assert {p: round(contrast_of(block, *p), 1) for p in pairs if contrast_of(block, *p) < 4.5} == {}
     graphics = [(k, "card") for k in ("bad", "mid", "good", "grey", "bar", "edge")]
     assert {p: round(contrast_of(block, *p), 1) for p in graphics if contrast_of(block, *p) < 3} == {}
+
+
+def test_hunts_that_saw_only_a_part_are_never_quiet(tmp_path):
+    run = builder.run(tmp_path)
+    runs = (HuntRun("HUNT-A", "First hunt"), HuntRun("HUNT-B", "Second hunt", limits=("The log is too short.",)))
+    window = Window("audits", "directory_audits", 3, f.TAKEN_AT, f.TAKEN_AT)
+    hunts = HuntResult(windows=(window,), runs=runs)
+    words = Reader(rendered(replace(run, assessment=replace(run.assessment, leads=(), hunts=hunts)))).text
+    assert "Hunted without a lead: First hunt." in words
+    assert "Hunted in part: 1" in words
+    assert "Second hunt: The log is too short." in words.replace("\n", "")

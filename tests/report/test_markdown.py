@@ -7,8 +7,10 @@ from cmarkgfm.cmark import Options as Cmark
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
 
+from posture.hunts.results import HuntResult, HuntRun, Window
 from posture.report import markdown, text
 from posture.report.view import Options
+from tests import facts as f
 from tests.report import builder
 from tests.report.test_text import NASTY
 
@@ -100,6 +102,34 @@ def test_a_comment_is_short(tmp_path):
     assert len(comment) < 4_000
     assert comment.startswith("**")
     assert "| Fails |" in comment
+
+
+def test_no_lead_is_told_with_what_was_not_hunted(tmp_path):
+    run = builder.run(tmp_path)
+
+    def leads(hunts):
+        source = markdown.whole(replace(run, assessment=replace(run.assessment, leads=(), hunts=hunts)))
+        return source.partition("## Leads")[2].partition("## Method")[0]
+
+    window = Window("audits", "directory_audits", 3, f.TAKEN_AT, f.TAKEN_AT)
+    whole = HuntResult(windows=(window,), runs=(HuntRun("HUNT-A", "One hunt"),))
+    assert "No log was read" in leads(None)
+    assert "\nNone.\n" in leads(whole)
+    part = leads(
+        replace(
+            whole,
+            runs=(
+                *whole.runs,
+                HuntRun("HUNT-B", "Another hunt", not_run="No sign-ins were read."),
+                HuntRun("HUNT-C", "A third hunt", not_run="No sign-ins were read."),
+                HuntRun("HUNT-D", "A fourth hunt", limits=("The log is too short.",)),
+            ),
+        )
+    )
+    assert "None in what was looked at; not all was." in part
+    assert "- No sign-ins were read. That leaves out: Another hunt; A third hunt." in part
+    assert "- The log is too short. That leaves out: A fourth hunt." in part
+    assert "One hunt" not in part
 
 
 def test_structure(tmp_path):
