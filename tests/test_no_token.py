@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +51,13 @@ def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 @pytest.fixture(autouse=True)
-def _signed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _signed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Sign in to the real cloud with the marked token; its network leads to an emulator."""
     monkeypatch.chdir(tmp_path)
     for name in [n for n in os.environ if n.startswith("POSTURE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("POSTURE_TOKEN", TOKEN)
     monkeypatch.setattr("posture.graph.reader.Timer", lambda: FastTime().timer())
-    yield
 
 
 def _cloud(monkeypatch: pytest.MonkeyPatch, sample: str, *faults: Fault) -> list[str]:

@@ -1,7 +1,6 @@
 """Nothing posture does writes to the tenant: over every command that asks and every sample, from the record."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ SAMPLES = ("contoso", "dayone", "hardened", "halfblind")
 
 
 @pytest.fixture
-def record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Recorded]]:
+def record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Recorded]:
     """Every request that reaches an emulator of this process."""
     monkeypatch.chdir(tmp_path)
     for name in [n for n in os.environ if n.startswith("POSTURE_")]:
@@ -28,7 +27,7 @@ def record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Rec
         return made(*args, **{**named, "record": sent.append})
 
     monkeypatch.setattr(emulated, "create_app", create_app)
-    yield sent
+    return sent
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

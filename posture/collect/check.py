@@ -61,8 +61,10 @@ class _Probe(Source):
     page_size: int | None = None
     rows: int | None = None
     extra = 0
+    refused = -1
     goes_on = False
     tested = True
+    one_by_one = False
     a_minute: float | None = None
     small: Any = None
 
@@ -75,6 +77,7 @@ class _Probe(Source):
         return value
 
     async def all(self, path: str, shape: type | Sequence[str] = (), **how: Any) -> FileRows:
+        self.refused += 1  # a gatherer that asks a second list does so because the first was refused
         select = tuple(shape.__annotations__) if isinstance(shape, type) else tuple(shape)
         version, top, where = how.get("version", "v1.0"), how.get("top"), how.get("count")
         params = {
@@ -109,7 +112,7 @@ class _Probe(Source):
         raise NotFoundError("Azure Resource Manager is not asked in this cloud")
 
     def questions(self, paths: Sequence[str]) -> Sequence[str]:
-        self.tested = bool(paths)
+        self.tested, self.one_by_one = bool(paths), True
         return paths[:1]
 
     async def collected(self, rows: AsyncIterator[tuple[str, bytes]], path: str, **how: Any) -> FileRows:
@@ -232,8 +235,10 @@ class _Checking:
             requests = max(1, math.ceil(probe.rows / (probe.page_size or probe.rows or 1))) + 2 + probe.extra
         elif probe.goes_on:
             requests = None
+        if requests is not None:
+            requests += max(probe.refused, 0)
         seconds = (requests or 1) * each
-        return Check(g, None, requests, probe.rows, seconds, bool(g.asks_per), probe.tested, self._small[g.name])
+        return Check(g, None, requests, probe.rows, seconds, probe.one_by_one, probe.tested, self._small[g.name])
 
     def _batches(self, about: str) -> int | None:
         """Return the most requests that questions about each row of a source take."""

@@ -1,0 +1,167 @@
+"""`posture doctor`: what it says before an audit is what the audit then finds."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posture.collect.registry import gatherers
+from posture.controls.registry import catalogue
+from tests.cli.run import Said, posture
+from tests.collect.world import run, tenant
+from tests.samples.reading import read
+
+SAMPLES = ("contoso", "dayone", "hardened", "halfblind")
+OPTIONAL = {n for n, g in gatherers().items() if g.optional}
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith("POSTURE_") or n.endswith("_PROXY")]:
+        monkeypatch.delenv(name)
+
+
+def _doctor(*arguments: str) -> dict[str, Any]:
+    said = posture("doctor", *arguments, "--json", "--quiet")
+    assert said.err == ""
+    found: dict[str, Any] = json.loads(said.out)
+    return found
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_readable_is_what_an_audit_reads(tmp_path: Path, sample: str) -> None:
+    found = _doctor("--sample", sample)
+    snapshot = read(sample, tmp_path / "evidence")
+    told = {s["source"]: s for s in found["sources"]}
+    assert {n for n, s in told.items() if s["readable"]} == set(snapshot.facts)
+    for name, source in told.items():
+        if not source["readable"]:
+            gap = snapshot.gaps[name]
+            assert (source["reason"], source["unlock"]) == (gap.reason.value, gap.unlock), name
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_with_every_optional_source_too(tmp_path: Path, sample: str) -> None:
+    found = _doctor("--sample", sample, "--include", "all")
+    snapshot = read(sample, tmp_path / "evidence", optional=OPTIONAL)
+    assert {s["source"] for s in found["sources"]} == set(gatherers())
+    assert {s["source"] for s in found["sources"] if s["readable"]} == set(snapshot.facts)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_assessable_is_what_an_audit_assesses(tmp_path: Path, sample: str) -> None:
+    """What doctor calls out of reach is not assessed; what it calls assessable has all it needs."""
+    found = {c["control"]: c for c in _doctor("--sample", sample)["controls"]}
+    out = posture("audit", "--sample", sample, "--quiet", "--out", str(tmp_path / "out")).out.splitlines()[-1]
+    findings = json.loads((Path(out) / "assessment.json").read_text())["findings"]
+    assert set(found) == {f["control"] for f in findings} == {c.code for c in catalogue()}
+    for finding in findings:
+        told = found[finding["control"]]
+        if not told["assessable"] and not told["manual"]:
+            assert finding["outcome"] in ("not-assessed", "manual"), finding["control"]
+            assert told["unlock"], finding["control"]
+        if finding["outcome"] in ("pass", "partial", "fail"):
+            assert told["assessable"], finding["control"]
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_requests_are_what_an_audit_sends(tmp_path: Path, sample: str) -> None:
+    """For each list exactly, save that an empty or short list may take its counts alone."""
+    found = {s["source"]: s for s in _doctor("--sample", sample)["sources"]}
+    for name, source in found.items():
+        if not source["readable"] or source["requests"] is None or name == "organization":
+            continue
+        needs = {"organization", *gatherers()[name].after} - {name}
+        emulated = tenant(sample, page_size=0)
+        alone = len(run(emulated, tmp_path / "a", needs | {name}).sent) - len(run(emulated, tmp_path / "b", needs).sent)
+        if source["at_most"]:
+            assert alone <= source["requests"], name
+        else:
+            topped_up = 2 if "20 or more" in source["cost"] else 0
+            assert source["requests"] <= alone <= source["requests"] + topped_up, (name, alone, source["requests"])
+
+
+def test_one_question_a_source(tmp_path: Path) -> None:
+    """The check itself costs a bounded number of requests, whatever the tenant."""
+    import asyncio
+    from datetime import UTC, datetime
+
+    import httpx
+
+    from posture.collect.check import check
+    from posture.emulator.app import create_app
+    from posture.graph.reader import open_reader
+
+    app = create_app(tenant("contoso"))
+
+    async def ask() -> int:
+        reader = open_reader("http://127.0.0.1", transport=httpx.ASGITransport(app=app))
+        now = datetime(2026, 11, 20, tzinfo=UTC)
+        checks = await check(reader, cloud="global", scratch=tmp_path, lookback_days=30, taken_at=now, arm=reader)
+        await reader.aclose()
+        return len(checks)
+
+    sources = asyncio.run(ask())
+    assert len(app.state.requests) <= 2 * sources
+    assert not list(tmp_path.rglob("*.ndjson*"))
+
+
+def test_a_table_for_people() -> None:
+    said = posture("doctor", "--sample", "halfblind", "--quiet")
+    assert said.code == 3
+    assert "Traceback" not in said.err
+    for words in ("guest_sign_in_activity", "Needs Entra ID P1", "Grant GroupMember.Read.All", "GUEST-LIF-001"):
+        assert words in said.out, words
+    assert posture("doctor", "--sample", "hardened", "--quiet").code == 0
+
+
+def test_it_says_where_each_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("posture.toml").write_text("lookback-days = 14\n")
+    monkeypatch.setenv("POSTURE_SAMPLE", "hardened")
+    found = _doctor("--cloud", "global")
+    settings = found["settings"]
+    assert settings["cloud"] == {"value": "global", "from": "option"}
+    assert settings["sample"]["value"] == "hardened"
+    assert "POSTURE_SAMPLE" in settings["sample"]["from"]
+    assert settings["lookback-days"]["value"] == "14"
+    assert "posture.toml" in settings["lookback-days"]["from"]
+
+
+def test_declined_sources_cost_nothing_and_are_named() -> None:
+    whole, less = _doctor("--sample", "contoso"), _doctor("--sample", "contoso", "--decline", "guest_sign_in_activity")
+    assert less["requests"] < whole["requests"]
+    missing = {c["control"]: c["missing"] for c in less["controls"] if not c["assessable"] and not c["manual"]}
+    assert "guest_sign_in_activity" in missing["GUEST-LIF-001"]
+
+
+def test_nobody_there_is_one_line() -> None:
+    said: Said = posture("doctor", "--graph-url", "http://127.0.0.1:1", "--quiet")
+    assert said.code == 4
+    assert "nothing could be read" in said.line
+
+
+def test_a_permission_to_write_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token tells; posture itself sends reads alone."""
+    from posture.cli import doctor
+    from posture.cli.target import Session
+
+    class Silent:
+        on_event = None
+
+    account = {"kind": "application", "permissions": ["User.Read.All", "User.ReadWrite.All", "Sites.FullControl.All"]}
+    session = Session(Silent(), lambda: None, {"account": account}, "global")  # type: ignore[arg-type]
+
+    class Where:
+        label, kind = "made", "sample"
+
+    found = doctor._found(Where(), session, [], frozenset())  # type: ignore[arg-type]
+    assert sorted(found["write_permissions"]) == ["Sites.FullControl.All", "User.ReadWrite.All"]
+    from posture.cli.doctor_lines import lines
+
+    found |= {"settings": {}, "unknown_variables": {}}
+    text = "\n".join(lines(found, 100))
+    assert "User.ReadWrite.All" in text
+    assert "Warning" in text or "write" in text
