@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, TypedDict
 from posture import CATALOGUE_VERSION, __version__
 from posture.assess.types import Acceptance, Assessment, Finding, Lead, Observed
 from posture.controls.registry import Remediation
+from posture.hunts.results import HuntResult
 from posture.report.view import RunView
 from posture.settings import AcceptedRisk, Attestation
 from posture.snapshot import folder
@@ -95,6 +96,7 @@ class AssessmentV1(TypedDict):
     counts: dict[str, int]
     findings: list[FindingV1]
     leads: list[dict[str, Any]]
+    hunts: dict[str, Any]
     gaps: list[dict[str, Any]]
     guests: dict[str, Any]
     accepted: dict[str, list[dict[str, Any]]]
@@ -127,6 +129,7 @@ def document(run: RunView) -> AssessmentV1:
         "counts": dict(assessment.counts),
         "findings": [_finding(f, run) for f in assessment.findings],
         "leads": [_lead(x) for x in sorted(assessment.leads, key=lambda x: (x.hunt, x.summary))],
+        "hunts": _hunts(assessment.hunts),
         "gaps": [_gap_row(gap, codes) for gap, codes in sorted(assessment.gaps, key=lambda g: g[0].name)],
         "guests": _guests(assessment),
         "accepted": {
@@ -134,6 +137,18 @@ def document(run: RunView) -> AssessmentV1:
             "not_applied": [{**_risk(risk), "because": because} for risk, because in assessment.stale_acceptances],
         },
         "attestations": [_attestation(a, because) for a, because in assessment.attestations],
+    }
+
+
+def _hunts(found: HuntResult | None) -> dict[str, Any]:
+    """Return how far the leads are all: no lead where nobody looked is no good news."""
+    hunts = found or HuntResult()
+    return {
+        "signal": hunts.signal,
+        "windows": [w.words for w in hunts.windows],
+        "not_run": [{"hunt": r.code, "because": r.not_run} for r in hunts.runs if r.not_run],
+        "limited": [{"hunt": r.code, "because": limit} for r in hunts.runs for limit in r.limits],
+        "unreadable_rows": hunts.bad_row_count,
     }
 
 

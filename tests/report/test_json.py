@@ -1,11 +1,14 @@
 import copy
 import io
 import json
+from dataclasses import replace
 
 import jsonschema_rs
 import pytest
 
+from posture.hunts.results import HuntResult, HuntRun, Window
 from posture.report import json_v1
+from tests import facts as f
 from tests.report import builder
 
 SCHEMA = json.loads(json_v1.schema_bytes())
@@ -118,3 +121,20 @@ def test_proof_stands_beside_the_value(document):
     assert seen["retrieved_at"] == "2026-11-23T02:15:45.000Z"
     assert seen["file"] == "v1.0/authorization_policy.json"
     assert len(seen["sha256"]) == 64
+
+
+def test_leads_come_with_how_far_anybody_looked(tmp_path, validator):
+    run = builder.run(tmp_path)
+    assert json_v1.document(run)["hunts"]["signal"] == "not hunted"
+    window = Window("audits", "directory_audits", 3, f.TAKEN_AT, f.TAKEN_AT)
+    runs = (
+        HuntRun("HUNT-A", "A"),
+        HuntRun("HUNT-B", "B", not_run="No sign-ins."),
+        HuntRun("C", "C", limits=("Short.",)),
+    )
+    hunted = replace(run, assessment=replace(run.assessment, leads=(), hunts=HuntResult(windows=(window,), runs=runs)))
+    found = json.loads(json_v1.dump(json_v1.document(hunted)))
+    validator.validate(found)
+    assert found["hunts"]["signal"] == "none in part"
+    assert found["hunts"]["not_run"] == [{"hunt": "HUNT-B", "because": "No sign-ins."}]
+    assert found["hunts"]["limited"] == [{"hunt": "C", "because": "Short."}]
