@@ -5,12 +5,12 @@ Pure: the result depends on the snapshot and the settings alone.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -50,6 +50,16 @@ _LINES_HELD = 256
 _VERDICTS = {Outcome.PASS, Outcome.PARTIAL, Outcome.FAIL, Outcome.MANUAL, Outcome.NOT_APPLICABLE}
 
 
+class Onlooker(Protocol):
+    """Somebody else who wants to see each guest, so that they are walked over once."""
+
+    def see(self, guest: Guest, noted: Iterable[str]) -> None:
+        """Take one guest; `noted` are the names of the tallies that concern them where nobody accepted that."""
+
+    def told(self, counted: Mapping[str, Tally]) -> None:
+        """Take the finished tallies by name, without those that could not count."""
+
+
 def evaluate(
     snapshot: Snapshot,
     settings: Settings,
@@ -57,13 +67,14 @@ def evaluate(
     affected: Path | None = None,
     controls: tuple[Control, ...] | None = None,
     hunts: bool = True,
+    onlooker: Onlooker | None = None,
 ) -> Assessment:
     """Judge a snapshot by the catalogue.
 
     `affected` is the folder that takes all objects each finding concerns, one
     file a control; without it they are counted and sampled only. `hunts` looks
-    for leads where logs were read. Raises EvidenceError where the evidence
-    itself is damaged.
+    for leads where logs were read. `onlooker` is shown every guest as well.
+    Raises EvidenceError where the evidence itself is damaged.
     """
     chosen = catalogue() if controls is None else controls
     snapshot = _usable(snapshot)
@@ -71,7 +82,7 @@ def evaluate(
     files = _AffectedFiles(affected)
     with _lookout(snapshot, settings) if hunts else nullcontext() as out:
         try:
-            counted = _count(snapshot, settings, chosen, acceptances, files, out)
+            counted = _count(snapshot, settings, chosen, acceptances, files, out, onlooker)
             findings = tuple(_judge(c, snapshot, settings, counted, acceptances, files) for c in chosen)
         finally:
             files.close()
@@ -184,10 +195,12 @@ def _count(
     acceptances: Acceptances,
     files: _AffectedFiles,
     out: "Lookout | None" = None,
+    onlooker: Onlooker | None = None,
 ) -> _Counted:
     """Feed every guest once to every tally that is asked for and whose facts are all there, and to the hunts."""
     ready: dict[str, Tally] = {}
     missing: dict[str, Gap] = {}
+    noted: list[str] = []
     asked = {name for c in controls for name in (*c.needs, *c.optional)}
     for name, cls in tallies().items():
         if name not in asked:
@@ -209,7 +222,8 @@ def _count(
             log.exception("tally %s failed at its start", name)
             missing[name] = Gap(name, GapReason.ERROR, f"posture failed while counting: {type(bug).__name__}")
             continue
-        made.affected.sink = files.sink(cls.control)
+        sink = files.sink(cls.control)
+        made.affected.sink = _noting(name, noted, sink) if onlooker else sink
         own = next((c for c in controls if c.code == cls.control), None)
         values = tuple(o.value for o in _observed(own, snapshot)) if own else ()
         made.affected.accepts = acceptances.matcher(cls.control, values)
@@ -235,13 +249,31 @@ def _count(
             except Exception as bug:  # one broken tally must not cost the others; it becomes an error finding
                 log.exception("tally %s failed on a guest", name)
                 broken[name] = Gap(name, GapReason.ERROR, f"posture failed while counting: {type(bug).__name__}")
+        if onlooker:
+            onlooker.see(guest, noted)
+            noted.clear()
         if broken:
             missing |= broken
             adds = {n: a for n, a in adds.items() if n not in broken}
     ready = {n: t for n, t in ready.items() if n not in missing}
     for made in ready.values():
         made.population = numbers.total
+        made.affected.sink = files.sink(made.control)
+    if onlooker:
+        onlooker.told(ready)
     return _Counted(ready, missing, numbers.done(_external_members(snapshot)))
+
+
+def _noting(
+    name: str, noted: list[str], sink: Callable[[dict[str, Any]], None] | None
+) -> Callable[[dict[str, Any]], None]:
+    def write(row: dict[str, Any]) -> None:
+        if "accepted" not in row:
+            noted.append(name)
+        if sink is not None:
+            sink(row)
+
+    return write
 
 
 def _external_members(snapshot: Snapshot) -> int | None:

@@ -10,7 +10,7 @@ import typer
 from posture.cli import options as o
 from posture.cli.choices import fail_on_of, flag_of, formats_of, lookback_of, out_of, profile_of, sources_of
 from posture.cli.console import say, say_all, say_json, tell, width
-from posture.errors import EvidenceError, GraphError, PostureError, SettingsError
+from posture.errors import EvidenceError, GraphError, PostureError, SettingsError, StoppedError
 from posture.settings import Profile, Settings, Severity
 
 if TYPE_CHECKING:
@@ -224,15 +224,18 @@ class Job:
     @contextmanager
     def kept(self, run: Path) -> Iterator[None]:
         """Say, where something stops the run, that what was read is kept and how to go on."""
+        from posture.history.runs import can_go_on
+
+        def how() -> str:
+            kept = self.where is not None and can_go_on(run)
+            return f"What was read is kept: give posture {self.command} the same options and --resume." if kept else ""
+
         try:
             yield
-        except BaseException:
-            from posture.history.runs import can_go_on
-
-            if self.where is not None and can_go_on(run):
-                tell(
-                    f"What was read is kept. Go on with the same options and --resume: posture {self.command} --resume"
-                )
+        except KeyboardInterrupt:
+            raise StoppedError(f"interrupted. {how()}") from None
+        except Exception as error:
+            error.add_note(how())
             raise
         finally:
             self.let_go()
@@ -329,17 +332,19 @@ class Job:
         from posture.assess.evaluate import evaluate
         from posture.history.runs import finish, home_of
         from posture.plan.build import impacts
+        from posture.plan.evidence import Beside
         from posture.report import write_reports
         from posture.report.view import Options, RunView
 
         shutil.rmtree(run / "affected", ignore_errors=True)  # of a killed run that had judged before
-        assessment = evaluate(snapshot, self.settings, affected=run / "affected")
+        beside = Beside(snapshot, self.settings)
+        assessment = evaluate(snapshot, self.settings, affected=run / "affected", onlooker=beside)
         view = RunView(
             assessment,
             snapshot,
             run,
             changes=compared(home_of(self.out, snapshot.tenant), assessment, snapshot),
-            impacts=impacts(assessment, snapshot, people=not self.no_people),
+            impacts=impacts(assessment, snapshot, people=not self.no_people, beside=beside),
             brand=self.brand,
             options=Options(people=not self.no_people),
         )
