@@ -15,6 +15,7 @@ from posture.settings import Settings
 from posture.snapshot.types import Fact, Gap, GapReason, Snapshot
 from tests.collect.cells import EQUAL, LISTS, LONG, OTHER, Column, columns
 from tests.collect.world import Target, Told, forget, known_gatherers, run, targets
+from tests.reads import writes
 
 ANCHORS = {"organization", "domains"}
 """Read beside every gatherer, so that a run in which it fails has read something."""
@@ -24,12 +25,11 @@ BETTER = {Outcome.FAIL: 0, Outcome.PARTIAL: 1, Outcome.PASS: 2, Outcome.NOT_APPL
 
 @dataclass
 class Row:
-    """What a row of the matrix came to: how many cells, what went wrong, every request that was sent."""
+    """What a row of the matrix came to: how many cells, what went wrong, what was sent that is no reading."""
 
     cells: int = 0
     wrong: list[str] = field(default_factory=list)
-    sent: set[tuple[str, str]] = field(default_factory=set)
-    posted: set[str] = field(default_factory=set)
+    writes: list[str] = field(default_factory=list)
 
 
 def row(name: str, root: Path) -> Row:
@@ -54,10 +54,7 @@ def row(name: str, root: Path) -> Row:
             words = f"{name}: {target.method} {target.path}: {column.label}"
             found.wrong += [f"{words}: {w}" for w in _wrongs(name, sample, column, target, calm, told)]
             found.wrong += [f"{words}: logged {r.getMessage()}: {r.exc_info}" for r in said]
-            for one in told.sent:
-                found.sent.add((one.method, one.path.rpartition("/")[2] if one.method != "GET" else ""))
-                if one.method != "GET":
-                    found.posted.add(one.body)
+            found.writes += writes(told.sent)
             forget(place)
     return found
 
@@ -121,7 +118,7 @@ def _allowed(name: str, column: Column, target: Target) -> set[object]:
 
 def _is_text_in_a_batch(column: Column, target: Target) -> bool:
     """Within a batch a damaged body comes as text, which is another answer and not asked for again."""
-    return "*" in target.path and column.kind in ("truncated", "gzip-damaged", "non-json", "empty")
+    return target.batched and column.kind in ("truncated", "gzip-damaged", "non-json", "empty")
 
 
 def _told_of_trying_again(told: Told) -> bool:

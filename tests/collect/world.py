@@ -123,7 +123,7 @@ class Target:
 
     path: str
     method: str = "GET"
-    query: str = "*"
+    batched: bool = False
 
     @property
     def is_count(self) -> bool:
@@ -133,7 +133,8 @@ class Target:
     def is_list(self) -> bool:
         """Whether rows come a page at a time, as far as the address tells; the gatherer's value tells the rest."""
         last = self.path.rpartition("/")[2]
-        return not self.is_count and not self.is_batch and "*" not in last
+        is_graph = self.path.partition("/")[0] in ("v1.0", "beta")  # Azure's lists are not paged by the emulator
+        return is_graph and not self.is_count and not self.is_batch and "*" not in last
 
     @property
     def is_batch(self) -> bool:
@@ -156,7 +157,7 @@ def _addresses(sent: Iterable[Recorded]) -> set[Target]:
         if path.endswith("/$batch"):
             version = path.partition("/")[0]
             for item in orjson.loads(one.body)["requests"]:
-                found.add(Target(_glob(f"{version}{item['url'].partition('?')[0]}")))
+                found.add(Target(_glob(f"{version}{item['url'].partition('?')[0]}"), batched=True))
         found.add(Target(_glob(path), one.method))
     return found
 
