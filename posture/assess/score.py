@@ -4,7 +4,7 @@ raw = 100 × Σ weight × value ÷ Σ weight over the scored controls that are p
 (1), partial (½) or fail (0); weight by the severity a fail would have. Not
 assessed and not applicable are in neither sum. Coverage = assessed weight ÷
 (assessed + not assessed weight). A critical fail caps the score at 49, a high
-one at 79. Under 60 % coverage there is no number.
+one at 79. Under 60 % coverage there is no number, for the whole or for an area.
 """
 
 from collections.abc import Callable, Iterable
@@ -102,7 +102,8 @@ def _coverage(scored: list[Finding]) -> float:
 
 
 def _area(area: str, scored: list[Finding]) -> AreaScore:
-    return AreaScore(area, _rounded(_raw(scored, _value)), round(_coverage(scored), 4))
+    covered = _coverage(scored)
+    return AreaScore(area, _rounded(_raw(scored, _value)) if covered >= MIN_COVERAGE else None, round(covered, 4))
 
 
 def _costs(scored: list[Finding]) -> tuple[tuple[str, float], ...]:

@@ -101,7 +101,7 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class AreaScore:
-    """One area's share: value 0–100 or None where nothing was assessed; coverage 0–1."""
+    """One area's share: value 0–100, None under 60 % coverage as for the whole; coverage 0–1."""
 
     area: str
     value: float | None

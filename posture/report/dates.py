@@ -58,8 +58,8 @@ def days_between(earlier: datetime | None, later: datetime) -> int | None:
 
 
 def percent(share: float) -> str:
-    """Return 0.914 as 91 %."""
-    return f"{round(100 * share)} %"
+    """Return 0.914 as 91 %; cut and never rounded up, so that 100 % is all of it and 60 % is not a little less."""
+    return "under 1 %" if 0 < share < 0.01 else f"{int(100 * share + 1e-9)} %"
 
 
 def plural(count: int, one: str, many: str = "") -> str:

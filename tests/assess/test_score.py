@@ -58,6 +58,12 @@ def test_no_number_below_sixty_percent() -> None:
     assert below.low is not None
 
 
+def test_no_number_below_sixty_percent_for_an_area_either() -> None:
+    seen = [finding(PASS, MEDIUM), finding(Outcome.MANUAL, MEDIUM, "GUEST-INV-002")]
+    found = score([*seen, *(finding(PASS, MEDIUM, "GUEST-LIF-001") for _ in range(3))])
+    assert {a.area: (a.value, a.coverage) for a in found.by_area} == {"INV": (None, 0.5), "LIF": (100.0, 1.0)}
+
+
 @pytest.mark.parametrize("outcome", UNSEEN)
 def test_what_was_not_seen_lowers_coverage_alone(outcome: Outcome) -> None:
     found = score([finding(PASS, HIGH), finding(PASS, HIGH), finding(outcome, HIGH)])
