@@ -6,6 +6,7 @@ PostureError
 ├─ UnknownValueError    Graph answered with a value this version does not know
 ├─ EvidenceError        a folder of evidence or a sample is damaged or not one
 ├─ OutputError          a result could not be written
+├─ StoppedError         a person stopped the run
 └─ GraphError           Graph was asked and did not answer as documented
    ├─ AccessDeniedError     a permission or role is missing
    ├─ NotLicensedError      the tenant lacks the licence
@@ -55,6 +56,10 @@ class EvidenceError(PostureError):
 
 class OutputError(PostureError):
     """A result could not be written."""
+
+
+class StoppedError(PostureError):
+    """A person stopped the run with Ctrl-C."""
 
 
 class GraphError(PostureError):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from posture import __version__
-from posture.errors import PostureError, SettingsError
+from posture.errors import PostureError, SettingsError, StoppedError
 
 USAGE = 2
 """Usage or configuration, before any call to Graph."""
@@ -72,10 +72,16 @@ def _status() -> int:
     try:
         code = app(prog_name="posture", standalone_mode=False)
     except PostureError as error:
-        _one_line(str(error))
+        notes = [note for note in getattr(error, "__notes__", ()) if note]
+        _one_line(". ".join(said.rstrip(".") for said in (str(error), *notes)) + ("." if notes else ""))
         return exit_code_of(error)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except OSError as error:  # what no command foresaw: a folder without rights, a name too long, a full disk
+        if not error.filename or not error.strerror:
+            return _bug(error)
+        _one_line(f"{str(error.filename)[:120]}: {error.strerror}")
+        return NO_AUDIT
     except Exception as error:  # typer's complaints about usage have no public class; all else is our own bug
         return _usage(error) if hasattr(error, "format_message") else _bug(error)
     if code == INTERRUPTED:
@@ -110,6 +116,8 @@ def _bug(error: Exception) -> int:
 
 def exit_code_of(error: PostureError) -> int:
     """Return the exit code for a problem: 2 before any call, 4 where no audit was made."""
+    if isinstance(error, StoppedError):
+        return INTERRUPTED
     return USAGE if isinstance(error, SettingsError) else NO_AUDIT
 
 

@@ -8,7 +8,7 @@ will, so that its return value is all a later process needs to go on.
 import heapq
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -105,13 +105,14 @@ class RowsWriter:
     def discard(self) -> None:
         """Forget all rows and remove the spool."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what a full disk did not take is not wanted any more
+                self._file.close()
             self._file = None
             self._path.unlink(missing_ok=True)
         self._held, self._size, self._runs, self._sequence = [], 0, [], 0
 
     def finish(self) -> Written:
-        """Write the sorted list and return what was written."""
+        """Write the sorted list and return what was written. Raises OutputError where the disk does not take it."""
         self._held.sort()
         try:
             with ExitStack() as stack:
@@ -120,6 +121,8 @@ class RowsWriter:
                 runs = [self._read(run, stack) for run in self._runs]
                 ordered = heapq.merge(*runs, self._held) if runs else iter(self._held)
                 return write_sorted(self._root, self._stem, ordered)
+        except OSError as error:
+            raise OutputError(f"cannot write {self._root / self._stem}: {error.strerror or error}") from error
         finally:
             self.discard()
 
