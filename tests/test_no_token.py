@@ -106,7 +106,10 @@ def test_doctor_and_the_words_of_its_account(
 ERRORS = {
     "refused everywhere": [Fault("unauthorized")],
     "refused with a challenge": [Fault("unauthorized", path="v1.0/users*", variant="eyJhIjp7fX0=")],
-    "forbidden": [Fault("forbidden", path="v1.0/p*"), Fault("forbidden", path="beta/*", variant="claims")],
+    "forbidden": [
+        Fault("forbidden", path="v1.0/p*", variant="directory"),
+        Fault("forbidden", path="beta/*", variant="claims"),
+    ],
     "failing": [Fault("status", path="v1.0/groups*", status=500), Fault("throttled", path="v1.0/d*", on=(1,))],
     "leading elsewhere": [
         Fault("redirect", path="v1.0/domains", status=302, variant="https://evil.example/"),

@@ -299,7 +299,7 @@ class _Numbers:
         self.total += 1
         state = guest.state or "none recorded"
         self.states[state if state in self.states or len(self.states) < 50 else "other"] += 1
-        self.enabled += guest.row.get("accountEnabled") is True
+        self.enabled += guest.enabled is True
         domain = guest.domain or "unknown"
         # A tenant may have a million domains; beyond a bound new ones are counted together.
         self.domains[domain if domain in self.domains or len(self.domains) < 100_000 else "further domains"] += 1

@@ -211,6 +211,7 @@ class Job:
         self.json_out, self.quiet, self.verbose = json_out, quiet, verbose
         self.declined, self.included = declined, included
         self.resume, self.resume_from = resume, resume_from
+        self.page = "report.html"
         self._claim: Claim | None = None
 
     def run_folder(self) -> Path:
@@ -348,7 +349,8 @@ class Job:
             brand=self.brand,
             options=Options(people=not self.no_people),
         )
-        write_reports(view, run, self.formats)
+        written = write_reports(view, run, self.formats)
+        self.page = next(p.name for p in written if p.suffix == ".html")
         self.let_go()
         return finish(run, self.out, snapshot.tenant, snapshot.taken_at), assessment
 
@@ -359,7 +361,7 @@ class Job:
             say_json(
                 {
                     "run": str(place),
-                    "report": str(place / "report.html"),
+                    "report": str(place / self.page),
                     "score": {"value": score.value, "low": score.low, "cap": score.cap, "coverage": score.coverage},
                     "counts": assessment.counts,
                     "gaps": len(assessment.gaps),
@@ -370,7 +372,7 @@ class Job:
 
             for line in summary(assessment, width()):
                 say(line.text, line.style)
-            say(f"Report: {place / 'report.html'}")
+            say(f"Report: {place / self.page}")
             say(str(place))
         raise typer.Exit(exit_code(assessment, self.fail_on))
 

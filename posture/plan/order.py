@@ -22,6 +22,7 @@ BEFORE: tuple[tuple[str, str, str], ...] = (
     ("GUEST-LIF-004", "GUEST-LIF-002", "the sponsor is whom to ask before a guest is blocked"),
     ("GUEST-LIF-004", "GUEST-LIF-005", "somebody has to answer for a guest when access is reviewed and ends"),
     ("GUEST-LIF-004", "GUEST-LIF-006", "somebody has to answer for a guest when access ends"),
+    ("GUEST-LIF-004", "GUEST-LIF-006.1", "somebody has to answer for a guest when access ends"),
     ("GUEST-INV-006", "GUEST-INV-007", "old invitations go with all the access attached to them"),
     ("GUEST-INV-002", "GUEST-WRK-003", "SharePoint takes the list that Entra has"),
     ("GUEST-INV-002", "GUEST-LIF-008", "which guests are outside follows from the list"),
@@ -37,7 +38,7 @@ BEFORE: tuple[tuple[str, str, str], ...] = (
     ("GUEST-AUT-002", "GUEST-AUT-005", "this policy is half of the baseline"),
     ("GUEST-WRK-005", "GUEST-WRK-002", "sharing with guests only means guests once SharePoint uses Entra B2B"),
 )
-"""Control (its last step) or step, the control whose last change comes after it, and why."""
+"""Control (its last step) or step, the control (its last change) or step that comes after it, and why."""
 
 
 def gains(findings: Sequence[Finding]) -> Mapping[str, float]:
@@ -70,8 +71,9 @@ def linked(remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
             more.setdefault(step.id, []).append(After(step.same_as, "it holds the same requests"))
     for before, after, reason in BEFORE:
         first = before if before in steps else last.get(before)
-        if first is not None and after in changing:
-            more.setdefault(changing[after], []).append(After(first, reason))
+        then = after if after in steps else changing.get(after)
+        if first is not None and then is not None:
+            more.setdefault(then, []).append(After(first, reason))
     return tuple(
         replace(r, steps=tuple(s.follows(*more.get(s.id, ())) if s.id in more else s for s in r.steps)) for r in found
     )

@@ -30,26 +30,25 @@ class Guest:
 
     `row` is Graph's own object. `side` has the object of each side list that
     was read and names this guest; a list that is a gap is simply not in it, so
-    a tally that uses one must name it in its `needs`.
+    a tally that uses one must name it in its `needs`. `enabled` is
+    `accountEnabled`, None where it is absent or no boolean; `pending` is invited
+    and not redeemed.
     """
 
-    __slots__ = ("_created", "_domain", "_seen", "_since", "_success", "id", "row", "side")
+    __slots__ = ("_created", "_domain", "_seen", "_since", "_success", "enabled", "id", "pending", "row", "side")
 
     def __init__(self, row: dict[str, Any], side: Mapping[str, dict[str, Any]]) -> None:
         self.row, self.side = row, side
         row_id = row.get("id")
         self.id: str = row_id if isinstance(row_id, str) else ""
+        enabled = row.get("accountEnabled")
+        self.enabled: bool | None = enabled if enabled is True or enabled is False else None
+        self.pending: bool = row.get("externalUserState") == "PendingAcceptance"
         self._created = self._domain = self._seen = self._since = self._success = _UNREAD
 
     def __getitem__(self, key: str) -> Any:
         """Return a property of the row, None where absent."""
         return self.row.get(key)
-
-    @property
-    def enabled(self) -> bool | None:
-        """`accountEnabled`; None where it is absent or no boolean."""
-        value = self.row.get("accountEnabled")
-        return value if isinstance(value, bool) else None
 
     @property
     def state(self) -> str | None:
@@ -60,11 +59,6 @@ class Guest:
         """
         value = self.row.get("externalUserState")
         return value if isinstance(value, str) else None
-
-    @property
-    def pending(self) -> bool:
-        """Invited and not redeemed."""
-        return self.row.get("externalUserState") == "PendingAcceptance"
 
     @property
     def created(self) -> datetime | None:

@@ -147,7 +147,8 @@ def _facts(names: Iterable[str]) -> set[str]:
     return {f for n in names for f in ((*known[n].needs, *known[n].optional) if n in known else (n,))}
 
 
-def _must_have(control: Control) -> set[str]:
+def must_have(control: Control) -> set[str]:
+    """Return the facts without which a control cannot be judged."""
     known = tallies()
     return {f for n in control.needs for f in (known[n].needs if n in known else (n,))}
 
@@ -176,7 +177,7 @@ def _gap_judged(name: str, reason: GapReason) -> tuple[str, ...]:
         for control in controls:
             was, now = before[control.code], after[control.code]
             words = f"{sample}: {control.code} was {was.value} and is {now.value} with a gap ({reason.value})"
-            if name in _must_have(control) and now not in (Outcome.NOT_ASSESSED, Outcome.MANUAL):
+            if name in must_have(control) and now not in (Outcome.NOT_ASSESSED, Outcome.MANUAL):
                 wrong.append(f"{words}, though it needs the fact")
             elif now is Outcome.ERROR or _is_better(now, was):
                 wrong.append(words)

@@ -39,8 +39,7 @@ def restricting(t: Telling) -> Iterator[str]:
     )
     yield "Teams, Outlook, SharePoint and Planner go on working at the restricted level."
     yield "Forms, Project Online, Yammer and Planner within SharePoint do not."
-    if not t.ev.gap("role_assignments"):
-        yield "Guests with a directory role keep what the role lets them read."
+    yield "Guests with a directory role keep what the role lets them read."
 
 
 def _team(group: Mapping[str, Any]) -> bool:
@@ -84,7 +83,11 @@ def closing_portals(t: Telling) -> Iterator[str]:
             f"In {t.sign_ins.window}, {count(used.number(guests=True), 'guest')} signed in to the Azure portal or "
             f"Azure management{t.who(used, guests=True)}."
         )
+        yield from t.missing(_OTHERS, "guests")
     yield "Which guests hold Azure roles is outside Microsoft Graph (GUEST-PRV-007)."
+
+
+_OTHERS = "Whether others in the log are guests of this tenant"
 
 
 @impact("GUEST-PER-005")
@@ -99,6 +102,7 @@ def locking_clients(t: Telling) -> Iterator[str]:
             f"{len(CLIENT_APPS)} clients and must be assigned first{t.who(used, guests=False)}."
         )
         guests = used.number(guests=True)
+        yield from t.missing(_OTHERS, "guests")
         yield f"{count(guests, 'guest')} used one and would be stopped{t.who(used, guests=True) if guests else ''}."
     present = {str(p.get("appId", "")).casefold() for p in t.ev.rows("service_principals")}
     absent = len(CLIENT_APPS.keys() - present)
@@ -152,6 +156,7 @@ def asking_for_mfa(t: Telling) -> Iterator[str]:
             + ("account; they prove a second factor here as well.")
         )
     if t.code == "GUEST-AUT-001":
+        yield from t.missing("Who will meet the question first", "guests", "guest_sign_in_activity")
         if not t.ev.gap("guests", "guest_sign_in_activity"):
             days = t.ev.thresholds.stale_days
             yield f"{count(t.ev.census.active, 'guest')} signed in within {days} days and will meet the question first."

@@ -25,7 +25,7 @@ def inviting(t: Telling) -> Iterator[str]:
     )
     able = inviting_principals(t.ev)
     losing = [(name, n) for key, name, n in inviters.most(100_000, guests=False) if key not in able]
-    yield from t.missing("Who holds a role that may invite", "role_assignments")
+    yield from t.missing("Who holds a role that may invite", "role_assignments", *t.eligible)
     if losing:
         who = t.names(losing[:4], len(losing))
         yield f"{count(len(losing), 'member')} without an inviting role would stop being able to{who}."
@@ -116,6 +116,7 @@ def redemption(t: Telling) -> Iterator[str]:
     )
     if vouchers[""]:
         yield f"Of {count(vouchers[''], 'guest')} the identities do not tell."
+    yield from t.missing("Whether other providers are set up", "identity_providers")
     for provider in social_providers(t.ev):
         yield f"{provider} accounts stay possible until the provider is taken away."
 
@@ -202,6 +203,11 @@ def untrusting(t: Telling) -> Iterator[str]:
         f"{count(census.bare, 'enabled guest')} without MFA registered here would register it at their next sign-in "
         f"that asks for it; {census.registered:,} have it."
     )
+    yield "Policies that ask for a compliant device would stop every guest whose device claim was trusted."
+    needed = ("cross_tenant_partners", "guest_domain_tenants")
+    if t.ev.gap(*needed):
+        yield from t.missing("Whom a partner's own trust spares", *needed)
+        return
     trusted = {tenant for tenant, p in partners(t.ev).items() if _trusts_mfa(p)}
     spared, names = 0, []
     for row in t.ev.rows("guest_domain_tenants"):
@@ -215,7 +221,6 @@ def untrusting(t: Telling) -> Iterator[str]:
         yield f"{keeping} a trust of their own, which spares {spared:,} of them{shown}."
     else:
         yield "No partner has a trust of its own, so nobody is spared."
-    yield "Policies that ask for a compliant device would stop every guest whose device claim was trusted."
 
 
 def _trusts_mfa(partner: Mapping[str, Any]) -> bool:
@@ -230,6 +235,7 @@ def tidying_partners(t: Telling) -> Iterator[str]:
     rows = list(finding.affected.sample)
     everyone, active, names = guests_by_tenant(t.ev)
     yield from t.missing("How many guests a partner has", "guests", "guest_domain_tenants")
+    yield from t.missing("Which of these guests are active", "guest_sign_in_activity")
     seen = None if isinstance(t.sign_ins, Gap) else t.sign_ins.tenants
     shown = []
     for row in rows:

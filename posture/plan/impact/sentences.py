@@ -6,7 +6,7 @@ from functools import cache
 from posture.plan.evidence import Evidence
 from posture.plan.impact.census import Domain, Held
 from posture.plan.impact.logs import AuditLog, People, SignIns
-from posture.snapshot.types import Gap
+from posture.snapshot.types import Gap, GapReason
 
 Tell = Callable[["Telling"], Iterator[str]]
 _registry: dict[str, Tell] = {}
@@ -47,6 +47,12 @@ class Telling:
         if gap is not None:
             source = gap.name.replace("_", " ")
             yield f"{what} is not known: the source {source} was not read ({gap.reason.value}). {gap.unlock}"
+
+    @property
+    def eligible(self) -> tuple[str, ...]:
+        """The source of roles people may take on; none where the tenant has no licence and so no such roles."""
+        gap = self.ev.gap("role_eligibilities")
+        return () if gap is not None and gap.reason is GapReason.LICENCE else ("role_eligibilities",)
 
     def names(self, people: Iterable[tuple[str, int]], total: int) -> str:
         """Return ": Anna (12), Ben (3) and 4 more", or "" where nobody may be named."""

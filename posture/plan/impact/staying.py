@@ -35,12 +35,14 @@ def removing(t: Telling) -> Iterator[str]:
     else:
         yield from t.missing("When they were last seen", "guest_sign_in_activity")
     yield from _holdings(t, held)
-    for name, fact in (
-        ("Which groups they are in", "guest_memberships"),
-        ("Which roles they hold", "role_assignments"),
-        ("What they own", "guest_owned_objects"),
+    for name, facts in (
+        ("Which groups they are in", ("guest_memberships",)),
+        ("Which roles they hold", ("role_assignments", *t.eligible)),
+        ("What these groups are called and which may hold a role", ("groups",)),
+        ("What they own", ("guest_owned_objects",)),
+        ("Which applications they are assigned to", ("guest_app_roles",)),
     ):
-        yield from t.missing(name, fact)
+        yield from t.missing(name, *facts)
     if t.people and held.named:
         yield f"Most attached: {'; '.join(f'{name} ({told})' if told else name for _, name, told in held.named)}."
     yield from _more(t)
@@ -55,12 +57,13 @@ def _holdings(t: Telling, held: Held) -> Iterator[str]:
         ("guest_app_roles", held.assigned, "assigned to applications", "is assigned to an application"),
     )
     read = [p for p in parts if not t.ev.gap(p[0])]
+    blind = t.ev.gap("guest_memberships", "groups", *t.eligible)
     some = [
         f"{n:,} {words}{t.groups(held.groups) if fact == 'guest_memberships' else ''}"
         for fact, n, words, _ in read
         if n
     ]
-    none = [words for _, n, _, words in read if not n]
+    none = [words for fact, n, _, words in read if not n and not (fact == "role_assignments" and blind)]
     if some:
         yield f"Of them {'; '.join(some)}."
     if held.unclear:

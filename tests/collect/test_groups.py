@@ -1,0 +1,78 @@
+"""Members of privileged groups are read as far as the sources that name the groups were; the rest is never empty."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from posture.assess.evaluate import evaluate
+from posture.controls.registry import Outcome, catalogue
+from posture.emulator.faults import Fault
+from posture.settings import Settings
+from posture.snapshot.types import GapReason, Snapshot
+from tests.collect.matrix import whole
+from tests.collect.world import known_gatherers, run
+
+CONDITIONAL_ACCESS = "v1.0/identity/conditionalAccess/policies"
+ASSIGNMENTS = "v1.0/roleManagement/directory/roleAssignments"
+MEMBERS = "privileged_group_members"
+
+
+def _read(root: Path, sample: str, *faults: Fault) -> Snapshot:
+    told = run(sample, root, known_gatherers(), faults)
+    assert told.snapshot is not None
+    return told.snapshot
+
+
+def _ids(snapshot: Snapshot) -> set[str]:
+    return {row["id"] for row in snapshot.facts[MEMBERS].value}
+
+
+def _notes(snapshot: Snapshot) -> str:
+    return " ".join(snapshot.facts[MEMBERS].provenance.notes)
+
+
+@pytest.mark.parametrize("sample", ["contoso", "hardened"])
+def test_without_conditional_access_the_role_groups_are_still_read(tmp_path: Path, sample: str) -> None:
+    found = _read(tmp_path, sample, Fault("forbidden", path=CONDITIONAL_ACCESS, variant="access"))
+    assert found.gaps["conditional_access_policies"].reason is GapReason.PERMISSION
+    assert MEMBERS in found.facts
+    assert _ids(found) <= _ids(whole(sample))
+    roles = {g["id"] for g in found.facts["groups"].value if g.get("isAssignableToRole") is True}
+    assert roles <= _ids(found)
+    assert "excluded from Conditional Access are left out: conditional_access_policies was not read" in _notes(found)
+    assert _notes(whole(sample)) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "source"), [(CONDITIONAL_ACCESS, "conditional_access_policies"), (ASSIGNMENTS, "role_assignments")]
+)
+@pytest.mark.parametrize("sample", ["contoso", "hardened"])
+def test_less_read_never_looks_better(tmp_path: Path, sample: str, path: str, source: str) -> None:
+    found = _read(tmp_path, sample, Fault("forbidden", path=path, variant="access"))
+    assert source in found.gaps
+    before = {f.control.code: f.outcome for f in evaluate(whole(sample), Settings(), hunts=False).findings}
+    after = {f.control.code: f.outcome for f in evaluate(found, Settings(), hunts=False).findings}
+    seen = {Outcome.FAIL: 0, Outcome.PARTIAL: 1, Outcome.PASS: 2, Outcome.NOT_APPLICABLE: 2}
+    for code, outcome in after.items():
+        assert outcome is not Outcome.ERROR, code
+        if outcome in seen and before[code] in seen:
+            assert seen[outcome] <= seen[before[code]], code
+
+
+def test_a_group_left_out_is_unknown_to_the_controls_over_exclusions(tmp_path: Path) -> None:
+    """The policies are there and their excluded groups have no row, as if they could not be read."""
+    full = whole("contoso")
+    less = _read(tmp_path, "contoso", Fault("forbidden", path=CONDITIONAL_ACCESS, variant="access"))
+    mixed = replace(full, facts={**full.facts, MEMBERS: less.facts[MEMBERS]})
+    controls = tuple(c for c in catalogue() if MEMBERS in (*c.needs, *c.optional))
+    before = {f.control.code: f.outcome for f in evaluate(full, Settings(), controls=controls).findings}
+    after = {f.control.code: f.outcome for f in evaluate(mixed, Settings(), controls=controls).findings}
+    assert not [c for c in after if after[c] is Outcome.PASS and before[c] is not Outcome.PASS]
+
+
+def test_without_the_groups_themselves_it_is_a_gap(tmp_path: Path) -> None:
+    found = _read(tmp_path, "hardened", Fault("forbidden", path="v1.0/groups", variant="directory"))
+    gap = found.gaps[MEMBERS]
+    assert gap.reason is GapReason.PERMISSION
+    assert "needs groups" in gap.detail
