@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from posture.controls.registry import tallies
 from posture.plan.impact.census import Held
 from posture.plan.impact.sentences import Telling, count, impact
 from posture.snapshot.power import outsiders_of
@@ -26,7 +27,9 @@ def removing(t: Telling) -> Iterator[str]:
     """Tell who, when last seen, and which groups and roles they hold."""
     held = t.held
     if held is None:
-        needed = ("guests", "guest_sign_in_activity") if t.code in ("GUEST-LIF-001", "GUEST-LIF-002") else ("guests",)
+        needed = next((cls.needs for cls in tallies().values() if cls.control == t.code), ("guests",))
+        if not t.ev.gap(*needed):
+            yield "Who would be concerned could not be counted from what was read."
         yield from t.missing("Who would be concerned", *needed)
         return
     yield f"{count(held.guests, 'guest')} {_GONE[t.code]}."
