@@ -22,7 +22,7 @@ document.addEventListener('securitypolicyviolation', (e) => window.ran.push('csp
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must end with the file: others call asyncio.run
 def chromium():
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     program = os.environ.get("CHROMIUM") or next((p for p in map(shutil.which, PROGRAMS) if p), None)
