@@ -27,6 +27,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from posture.collect.source import Source
+    from posture.graph.reader import GraphReader
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -248,31 +253,41 @@ def child_httpx_evidence(url: str) -> None:
 
 def child_evidence(url: str, mode: str = "serial") -> None:
     """The project's collector for the guest list: read, check the count, sort, write evidence."""
-    from posture.collect.guests import guests
-    from posture.collect.journal import Journal
-    from posture.collect.source import Source
+    from posture.collect.guests import deleted_users, guests
     from posture.graph.reader import open_reader
 
     async def read(root: Path) -> int:
-        from datetime import UTC, datetime
-
         reader = open_reader(url, None)
-        source = Source(
-            reader,
-            root / "evidence",
-            fact="guests",
-            permission="User.Read.All",
-            journal=Journal(root),
-            partition_from=10**9 if mode == "serial" else 20_000,
-            taken_at=datetime(2026, 11, 20, 8, 15, tzinfo=UTC),
-        )
-        rows = len(await guests(source))
+        rows = len(await guests(_source(reader, root, "guests", parts=mode == "parts")))
         sent = sum(v for k, v in reader.requests.items() if k == "sent")
         await reader.aclose()
         return rows if mode == "serial" else sent
 
+    async def warm(root: Path) -> None:
+        reader = open_reader(url, None)
+        await deleted_users(_source(reader, root, "deleted_users", parts=False))
+        await reader.aclose()
+
     with tempfile.TemporaryDirectory() as folder:
-        _timed(lambda: asyncio.run(read(Path(folder))))
+        asyncio.run(warm(Path(folder) / "warm"))
+        _timed(lambda: asyncio.run(read(Path(folder) / "timed")))
+
+
+def _source(reader: "GraphReader", root: Path, fact: str, *, parts: bool) -> "Source":
+    from datetime import UTC, datetime
+
+    from posture.collect.journal import Journal
+    from posture.collect.source import Source
+
+    return Source(
+        reader,
+        root / "evidence",
+        fact=fact,
+        permission="User.Read.All",
+        journal=Journal(root),
+        partition_from=20_000 if parts else 10**9,
+        taken_at=datetime(2026, 11, 20, 8, 15, tzinfo=UTC),
+    )
 
 
 def child_judge(folder: str, mode: str) -> None:

@@ -22,7 +22,7 @@ LARGE = 20_000
 PARTS = 24
 """Parts of one list. More than are asked at once, so that parts of unequal size even out."""
 _FIRST = datetime(2012, 1, 1, tzinfo=UTC)
-_PROBES = 15
+_PROBES = 23
 """Probes of one round: about as many as the reader asks at once."""
 _ROUNDS = 3
 _UNEVEN = 3

@@ -93,4 +93,4 @@ class Limits:
     list_pages: int = 50_000
     list_bytes: int = 64 * 1024 * 1024 * 1024
     link_chars: int = 8192
-    concurrency: int = 16
+    concurrency: int = 24

@@ -19,11 +19,13 @@ import re
 import shutil
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 import orjson
 
@@ -32,7 +34,7 @@ from posture.errors import EvidenceError, OutputError
 PLAIN_LIMIT = 256 * 1024
 """Bytes up to which a list is stored uncompressed."""
 GZIP_LEVEL = 4
-BLOCK = 64 * 1024
+BLOCK = 512 * 1024
 """Bytes of rows handed to the compressor at once: a call per row costs more than the row."""
 LINE_LIMIT = 16 * 1024 * 1024
 """The longest row that is written or read, in bytes. Graph's own are a few kB; a group with all its members is more."""
@@ -112,6 +114,40 @@ def gzip_writer(out: IO[bytes], level: int = GZIP_LEVEL) -> IO[bytes]:
     return cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", compresslevel=level, fileobj=out, mtime=0))
 
 
+class _Beside:
+    """Writes to a stream from another thread, block after block.
+
+    Compressing takes as long as merging and does not need the interpreter, so
+    the next blocks are made while the last ones are packed.
+    """
+
+    AHEAD = 4
+    """Blocks that may wait: enough that neither side waits for the other's turn of the interpreter."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[int]] = deque()
+
+    def write(self, block: bytes) -> None:
+        """Hand over a block. Raises what writing an earlier one raised."""
+        self._settle(self.AHEAD - 1)
+        self._waiting.append(self._thread.submit(self._out.write, block))
+
+    def _settle(self, most: int) -> None:
+        while len(self._waiting) > most:
+            self._waiting.popleft().result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._settle(0)
+        finally:
+            self._thread.shutdown(cancel_futures=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """One file of evidence as it lies on disk. `duplicates` counts rows that came twice with one id."""
@@ -131,21 +167,21 @@ def write_sorted(root: Path, stem: str, ordered: Iterable[bytes]) -> Written:
     """
     rows = duplicates = unidentified = 0
     plain = io.BytesIO()
-    sink: IO[bytes] = plain
+    write: Callable[[bytes], object] = plain.write
     with ExitStack() as stack:
         packed: IO[bytes] | None = None
         block: list[bytes] = []
         size = 0
 
         def flush() -> None:
-            nonlocal sink, packed, size
-            sink.write(b"".join(block))
+            nonlocal write, packed, size
+            write(b"".join(block))
             block.clear()
             size = 0
             if packed is None and plain.tell() > PLAIN_LIMIT:
                 packed = stack.enter_context(private_file(root / f"{stem}.ndjson.gz"))
-                sink = stack.enter_context(gzip_writer(packed))
-                sink.write(plain.getbuffer())
+                write = stack.enter_context(_Beside(stack.enter_context(gzip_writer(packed)))).write
+                write(plain.getvalue())
                 plain.seek(0)
 
         last_id: bytes | None = None
