@@ -12,6 +12,7 @@ PostureError
    ├─ NotLicensedError      the tenant lacks the licence
    ├─ TokenRefusedError     Graph refuses the token itself (expired, wrong audience, claims challenge)
    ├─ NotFoundError         no such object or endpoint
+   │  └─ NoEndpointError        no such endpoint, whatever is asked of it
    ├─ BadRequestError       Graph calls our query wrong
    ├─ ThrottledError        429 for longer than patience
    ├─ ServerError           5xx for longer than patience
@@ -93,6 +94,10 @@ class TokenRefusedError(GraphError):
 
 class NotFoundError(GraphError):
     """404: no such object, or no such endpoint in this cloud."""
+
+
+class NoEndpointError(NotFoundError):
+    """No such endpoint in this cloud or version, which says nothing about the object asked for."""
 
 
 class BadRequestError(GraphError):

@@ -73,7 +73,7 @@ async def partner_tenants(graph: Source, cross_tenant_partners: Rows) -> Rows:
     paths = {base.format(segment(i)): i for i in ids}
 
     async def rows() -> AsyncIterator[tuple[str, bytes]]:
-        async for path, answer in gathered(graph, list(paths), may_be_none=True):
+        async for path, answer in gathered(graph, list(paths)):
             yield paths[path], answer.body
 
     return await graph.collected(rows(), "/tenantRelationships/findTenantInformationByTenantId")

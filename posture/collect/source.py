@@ -19,6 +19,7 @@ from posture.errors import (
     BadRequestError,
     EvidenceError,
     GraphError,
+    NoEndpointError,
     NotFoundError,
     NotLicensedError,
 )
@@ -522,7 +523,7 @@ class _Reading:
         tail = f"?$select={select}&$top={PAGE}" if select else f"?$top={PAGE}"
         paths = {f"{wanted.path}/{segment(i)}/{wanted.whole}{tail}": i for i in dict.fromkeys(self._capped)}
         async for path, answer in graph.batch(list(paths), version=wanted.version):
-            if isinstance(answer, NotFoundError) and not answer.url.endswith("/$batch"):
+            if isinstance(answer, NotFoundError) and _is_absence(answer):
                 continue  # the object went between the list and this; the count decides
             if isinstance(answer, GraphError):
                 raise answer
@@ -573,25 +574,31 @@ async def gathered(
 ) -> "AsyncIterator[tuple[str, Answer]]":
     """Yield the answers of many small questions, 20 a request, in the order of their paths.
 
-    What is gone meanwhile (404) is left out; any other refusal is that of the
-    whole fact, since half of it would read as all of it. Where nothing at all
-    is found, the service does not know the question, and NotFoundError says so;
-    `may_be_none` is for questions to which "no such thing" is an answer.
+    What is gone meanwhile (404 in Graph's own words) is left out; any other
+    refusal is that of the whole fact, since half of it would read as all of it.
+    Where nothing at all is found, the service does not know the question, and
+    NotFoundError says so; `may_be_none` is for questions to which "no such
+    thing" is an answer.
     """
     missing: list[NotFoundError] = []
     asked = graph.questions(paths)
     async for path, answer in graph.graph.batch(asked, version=version, eventual=eventual):
-        if isinstance(answer, NotFoundError) and not answer.url.endswith("/$batch"):
+        if isinstance(answer, NotFoundError) and _is_absence(answer):
             missing.append(answer)
         elif isinstance(answer, GraphError):
             raise answer
         else:
             graph.asked(answer)
             yield path, answer
-    if missing and len(missing) == len(asked) and not may_be_none:
+    if missing and len(missing) == len(paths) and not may_be_none:
         raise missing[0]
     if missing:
         graph.notes.append(f"{len(missing)} of {len(asked)} were not found")
+
+
+def _is_absence(error: NotFoundError) -> bool:
+    """Whether a 404 says that one object is not there, rather than the batch, the endpoint or a stranger's page."""
+    return bool(error.code) and not isinstance(error, NoEndpointError) and not error.url.endswith("/$batch")
 
 
 async def related(

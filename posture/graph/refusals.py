@@ -13,6 +13,7 @@ from posture.errors import (
     BadRequestError,
     GraphError,
     NetworkError,
+    NoEndpointError,
     NotFoundError,
     NotLicensedError,
     ServerError,
@@ -100,7 +101,7 @@ def _meaning(status: int, refusal: Refusal) -> tuple[type[GraphError], str]:
     if refusal.code == EXPIRED_LINK:
         return AnswerError, "the next link expired before it was followed"
     if status in (400, 404) and refusal.message.startswith("Resource not found for the segment"):
-        return NotFoundError, "this cloud or version has no such endpoint"
+        return NoEndpointError, "this cloud or version has no such endpoint"
     if 300 <= status < 400:
         return AnswerError, "the answer sends us elsewhere, which is not followed"
     if 400 <= status < 500 and not refusal.is_graph and status not in (401, 404, 408, 429):

@@ -104,8 +104,8 @@ def _allowed(name: str, column: Column, target: Target) -> set[object]:
     allowed: set[object] = set(column.ends)
     if name == "b2b_management_policies" and allowed & {GapReason.PERMISSION, GapReason.QUERY, GapReason.NOT_FOUND}:
         allowed.add(OTHER)  # the older endpoint answers in its place
-    if target.path.partition("/")[2].startswith("tenantRelationships/find") and column.kind == "not-found":
-        allowed.add(OTHER)  # "no such tenant" is an answer
+    if "findTenantInformationByDomainName" in target.path and column.kind == "not-found":
+        allowed.add(OTHER)  # "no such tenant" is an answer for a domain
     if target.is_batch:
         # A refusal of the batch is that of each question in it; a body of another shape is no batch.
         allowed |= (
