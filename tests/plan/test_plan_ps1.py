@@ -1,6 +1,6 @@
 """plan.ps1 read by a PowerShell grammar: it parses, it calls only what it should, and names are never code.
 
-It is not run here: that would take PowerShell.
+It is not run here: neither PowerShell nor its analyzer comes as a Python or Debian package.
 """
 
 import json
@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import tree_sitter
+import tree_sitter_powershell
 
 from posture.plan.quote import body_text
 from posture.plan.scripts import told
 from posture.plan.types import Request
 from tests.plan.conftest import Write, Written
-
-tree_sitter = pytest.importorskip("tree_sitter", reason="the PowerShell grammar is not here")
-tree_sitter_powershell = pytest.importorskip("tree_sitter_powershell", reason="the PowerShell grammar is not here")
 
 CALLED = {
     "Find-One",
