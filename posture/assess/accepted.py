@@ -59,7 +59,9 @@ class Acceptances:
         """Return the finding with the acceptance that holds for it, if any.
 
         One for the whole control goes before those for single objects; of
-        these the one that covers most is named first.
+        these the one that covers most is named first. Single objects are all
+        of a finding only where it is about nothing but objects: a setting
+        stays open whoever is accepted.
         """
         if finding.outcome not in _OPEN:
             return finding
@@ -74,7 +76,8 @@ class Acceptances:
         if whole:
             taken = Acceptance(whole[0], "all", count, tuple(whole[1:] + single), each)
         elif single and accepted:
-            taken = Acceptance(single[0], "all" if accepted == count else "some", accepted, tuple(single[1:]), each)
+            covers = "all" if accepted == count and finding.control.kind == "inventory" else "some"
+            taken = Acceptance(single[0], covers, accepted, tuple(single[1:]), each)
         else:
             return finding
         return replace(finding, accepted=taken)

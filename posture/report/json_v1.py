@@ -288,7 +288,7 @@ def _acceptance(accepted: Acceptance) -> dict[str, Any]:
 
 def _applied(finding: Finding, accepted: Acceptance) -> list[dict[str, Any]]:
     """Every accepted risk that holds, with what it covers by itself."""
-    whole = finding.affected.count
+    whole = finding.affected.count if accepted.covers == "all" else -1
     return [
         {
             **_risk(risk),

@@ -4,7 +4,8 @@ One place for all formats, so that page, Markdown and terminal tell the same sto
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 
@@ -13,7 +14,7 @@ from posture.assess.types import Assessment, Finding, Score
 from posture.controls.guest_permissions import TABLE
 from posture.controls.registry import AREAS, Outcome
 from posture.report.dates import percent, plural
-from posture.report.view import RunView
+from posture.report.view import Change, Changes, RunView
 from posture.settings import AcceptedRisk, Attestation, Severity
 from posture.snapshot.types import GapReason
 
@@ -110,13 +111,14 @@ def covered(finding: Finding) -> bool:
 
 
 def accepted(finding: Finding) -> str:
-    """Return what of a finding is accepted: "accepted", or of 17 objects "12 + 5 accepted", or ""."""
+    """Return what of a finding is accepted: "accepted", or of 17 objects "12 + 5 accepted", or ""; a setting may be left."""
     taken = finding.accepted
     if taken is None:
         return ""
     if taken.covers == "all":
         return "accepted"
-    return f"{finding.affected.count - taken.count:,} + {taken.count:,} accepted"
+    left = finding.affected.count - taken.count
+    return f"{left:,} + {taken.count:,} accepted" if left else f"{taken.count:,} accepted, the setting is not"
 
 
 _KINDS = {"false-positive": "false positive", "compensated": "compensated elsewhere", "planned": "planned"}
@@ -215,7 +217,7 @@ def verdict(assessment: Assessment) -> str:
     unseen = counts["not-assessed"] + counts["error"] + counts["manual"]
     assessed = counts["pass"] + counts["partial"] + counts["fail"]
     if found:
-        return headline(found[0].summary)
+        return _worst(assessment, found)
     if not assessed:
         return "Nothing could be assessed." if unseen else "There was nothing to assess."
     accepted = sum(1 for f in assessment.findings if f.outcome in _OPEN)
@@ -224,6 +226,23 @@ def verdict(assessment: Assessment) -> str:
     if unseen:
         return f"Nothing that could be read fails; {plural(unseen, 'control')} could not be assessed."
     return "Every control that applies holds."
+
+
+def _worst(assessment: Assessment, found: Sequence[Finding]) -> str:
+    """Return the worst finding as a headline; what it may not stand for, so little was seen or so little is wrong."""
+    head = headline(found[0].summary)
+    if assessment.score.value is None:
+        return f"Only {percent(assessment.score.coverage)} could be assessed; the worst of it: {_after(head)}"
+    if found[0].outcome is Outcome.PARTIAL and not assessment.counts["fail"]:
+        held = plural(len(found), "control holds", "controls hold")
+        return f"Nothing that was read fails; {held} in part: {_after(head)}"
+    return head
+
+
+def _after(sentence: str) -> str:
+    """Return a sentence as it goes on after a colon."""
+    first = sentence.split()[0]
+    return sentence[0].lower() + sentence[1:] if first.istitle() and first.isalpha() else sentence
 
 
 def headline(summary: str) -> str:
@@ -235,8 +254,9 @@ def headline(summary: str) -> str:
 def lead(assessment: Assessment) -> str:
     """Return two or three sentences under the verdict."""
     counts = assessment.counts
-    fails = "fails" if counts["fail"] == 1 else "fail"
-    said = [f"{_number(counts['fail'])} of {plural(len(assessment.findings), 'control')} {fails}"]
+    fails = "fails" if counts["fail"] <= 1 else "fail"
+    many = _number(counts["fail"]) if counts["fail"] else "None"
+    said = [f"{many} of {plural(len(assessment.findings), 'control')} {fails}"]
     if counts["partial"]:
         said[0] += f" and {_number(counts['partial']).lower()} {'holds' if counts['partial'] == 1 else 'hold'} in part"
     said[0] += "."
@@ -281,9 +301,11 @@ def score_rest(assessment: Assessment) -> str:
         said = [f"with {covered_share} assessed"]
         if score.cap is not None and score.raw is not None and score.raw > score.cap:
             said.append(f"held at {score.cap} while {_capping(assessment)}")
-    if score.low is not None and score.low != score.value:
+    if score.low is not None and (score.value is None or round(score.low) != round(score.value)):
         said.append(f"{round(score.low)} if all that was not assessed had failed")
-    if score.without_accepted is not None and score.without_accepted != score.value:
+    if score.without_accepted is not None and (
+        score.value is None or round(score.without_accepted) != round(score.value)
+    ):
         said.append(f"{round(score.without_accepted)} without the accepted risks")
     return "; ".join(said)
 
@@ -373,14 +395,60 @@ def completeness_of(run: RunView) -> str:
 
 
 def unread(assessment: Assessment) -> str:
-    """Return what was not assessed and why, in one sentence; "" where all was."""
-    counts: dict[str, int] = {}
-    for finding in assessment.findings:
-        if finding.outcome in (Outcome.NOT_ASSESSED, Outcome.ERROR):
-            why = REASONS[finding.gap.reason] if finding.gap else "error of posture"
-            counts[why] = counts.get(why, 0) + 1
-    if not counts:
+    """Return what was not assessed and why, else which sources were not read, in a sentence; "" where all was."""
+    missed = Counter(
+        REASONS[f.gap.reason] if f.gap else "error of posture"
+        for f in assessment.findings
+        if f.outcome in (Outcome.NOT_ASSESSED, Outcome.ERROR)
+    )
+    if missed:
+        return f"{plural(missed.total(), 'control was', 'controls were')} not assessed: {_parts(missed)}."
+    left = Counter(REASONS[gap.reason] for gap, _ in assessment.gaps)
+    if not left:
         return ""
-    total = sum(counts.values())
-    parts = ", ".join(f"{why} ({n})" for why, n in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
-    return f"{plural(total, 'control was', 'controls were')} not assessed: {parts}."
+    waiting = len({code for _, codes in assessment.gaps for code in codes})
+    more = f"; {plural(waiting, 'control')} would tell more with {'it' if left.total() == 1 else 'them'}"
+    told = f"{plural(left.total(), 'source was', 'sources were')} not read: {_parts(left)}"
+    return f"{told}{more if waiting else ''}."
+
+
+def _parts(counts: Counter[str]) -> str:
+    """Return reasons with their numbers, most frequent first."""
+    return ", ".join(f"{why} ({n})" for why, n in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
+
+
+_CHANGED: Mapping[str, tuple[str, str]] = {
+    "opened": ("new finding", "new findings"),
+    "came-back": ("finding came back", "findings came back"),
+    "worse": ("worse", "worse"),
+    "grown": ("accepted risk grew", "accepted risks grew"),
+    "resolved": ("resolved", "resolved"),
+    "better": ("better", "better"),
+    "setting": ("setting changed", "settings changed"),
+    "not-comparable": ("not comparable", "not comparable"),
+}
+"""What the kinds of change are called after their number, what to worry about first."""
+_GUESTS = {
+    "new guests": ("new guest", "new guests"),
+    "guests gone": ("guest gone", "guests gone"),
+    "invitations redeemed": ("invitation redeemed", "invitations redeemed"),
+    "invitations reset": ("invitation reset", "invitations reset"),
+    "disabled": ("guest disabled", "guests disabled"),
+    "enabled again": ("guest enabled again", "guests enabled again"),
+    "renamed": ("guest renamed", "guests renamed"),
+}
+
+
+def changes_ordered(changes: Changes) -> list[Change]:
+    """Return the changes, what to worry about first."""
+    order = list(_CHANGED)
+    return sorted(changes.rows, key=lambda c: order.index(c.kind) if c.kind in order else len(order))
+
+
+def changes_words(changes: Changes) -> str:
+    """Return in one sentence what changed since the earlier run."""
+    kinds = Counter(c.kind for c in changes_ordered(changes))
+    told = [plural(n, *_CHANGED.get(kind, (kind, kind))) for kind, n in kinds.items()]
+    guests = [plural(n, *_GUESTS.get(what, (what, what))) for what, n in changes.counts.items()]
+    parts = [", ".join(told) or "no finding and no setting differs", ", ".join(guests)]
+    return sentence("; ".join(p for p in parts if p))

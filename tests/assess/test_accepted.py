@@ -10,9 +10,10 @@ from posture.assess.accepted import Acceptances
 from posture.assess.types import AffectedObjects, Finding, Observed
 from posture.controls.registry import Outcome
 from posture.errors import SettingsError
+from posture.report import words
 from posture.settings import AcceptedRisk, Attestation, Settings, Severity
 from tests.assess.made import finding
-from tests.facts import TAKEN_AT, authorization_policy, guest, judge, pending
+from tests.facts import TAKEN_AT, authorization_policy, guest, guest_policy, judge, pending, security_defaults
 
 CODE = "GUEST-INV-001"
 TODAY = TAKEN_AT.date()
@@ -32,9 +33,9 @@ def risk(control: str = CODE, **changes: Any) -> AcceptedRisk:
     )
 
 
-def failing(*values: Any, count: int = 0, accepted: int = 0) -> Finding:
+def failing(*values: Any, count: int = 0, accepted: int = 0, kind: str = "inventory") -> Finding:
     seen = tuple(Observed("v1.0/x", "p", v, None, "") for v in values)
-    return finding(FAIL, observed=seen, affected=AffectedObjects(count, accepted=accepted))
+    return finding(FAIL, observed=seen, affected=AffectedObjects(count, accepted=accepted), control={"kind": kind})
 
 
 def applied(made: Finding, *risks: AcceptedRisk, now: datetime = TAKEN_AT) -> tuple[Finding, tuple[Any, ...]]:
@@ -123,6 +124,21 @@ def test_single_objects() -> None:
     whole = acceptances.apply(failing(count=2, accepted=2))
     assert whole.accepted is not None
     assert whole.accepted.covers == "all"
+
+
+def test_accepted_objects_are_not_a_whole_setting() -> None:
+    """One guest left out by name is accepted; that nothing asks anybody for MFA is not."""
+    policy = guest_policy(state="disabled")
+    policy["conditions"]["users"]["excludeUsers"] = [guest(1)["id"]]
+    report_only = {**policy, "id": "second", "state": "enabledForReportingButNotEnforced"}
+    facts = {"conditional_access_policies": [policy, report_only], "security_defaults": security_defaults()}
+    more = {"guests": [guest(1), guest(2)], "external_members": [], "groups": [], "privileged_group_members": []}
+    found = judge("GUEST-AUT-001", settings=settings(risk("GUEST-AUT-001", guests=(guest(1)["id"],))), **facts, **more)
+    assert found.outcome in (FAIL, PARTIAL), found.summary
+    assert found.accepted is not None
+    assert (found.affected.count, found.accepted.count, found.accepted.covers) == (1, 1, "some")
+    assert words.accepted(found) == "1 accepted, the setting is not"
+    assert not words.covered(found)
 
 
 def test_a_risk_for_objects_that_matches_none_is_reported() -> None:
