@@ -111,7 +111,7 @@ def covered(finding: Finding) -> bool:
 
 
 def accepted(finding: Finding) -> str:
-    """Return what of a finding is accepted: "accepted", or of 17 objects "12 + 5 accepted", or ""; a setting may be left."""
+    """Return what of a finding is accepted: "accepted", of 17 objects "12 + 5 accepted", or ""."""
     taken = finding.accepted
     if taken is None:
         return ""
