@@ -6,7 +6,7 @@ from typing import Any
 from posture.collect.registry import gatherer
 from posture.collect.source import PAGE, Source, gathered, related
 from posture.graph.links import segment
-from posture.snapshot.types import Gap, Rows
+from posture.snapshot.types import Gap, GapReason, Rows
 
 _ROLES = ("Global Reader", "Directory Readers")
 _GROUP = (
@@ -54,17 +54,22 @@ async def group_owners(graph: Source) -> Rows:
     permission="GroupMember.Read.All + User.Read.All",
     roles=_ROLES,
     page="https://learn.microsoft.com/graph/api/group-list-transitivemembers",
-    after=("groups", "role_assignments", "conditional_access_policies"),
-    may_lack=("role_assignments", "conditional_access_policies"),
+    after=("groups", "role_assignments", "conditional_access_policies", "group_eligibilities"),
+    may_lack=("role_assignments", "conditional_access_policies", "group_eligibilities"),
     asks_per="groups",
-    cost="one request per 20 groups that hold roles, may hold roles, or are excluded from Conditional Access",
+    cost="one request per 20 groups that hold roles, may hold roles or join a group that does, or are excluded from "
+    "Conditional Access",
 )
 async def privileged_group_members(
-    graph: Source, groups: Rows, role_assignments: Rows | Gap, conditional_access_policies: Rows | Gap
+    graph: Source,
+    groups: Rows,
+    role_assignments: Rows | Gap,
+    conditional_access_policies: Rows | Gap,
+    group_eligibilities: Rows | Gap,
 ) -> Rows:
     """Read the members, nested ones too, of the groups whose members gain a role or escape a policy.
 
-    Which groups those are is told by three sources. Where one of the later two
+    Which groups those are is told by four sources. Where one of the later three
     is missing, the groups it alone would name are not read; a group that has no
     row here is unknown to whoever asks, never empty.
     """
@@ -78,6 +83,12 @@ async def privileged_group_members(
         _leaves_out(graph, "are excluded from Conditional Access", conditional_access_policies)
     else:
         wanted |= {g for g in _excluded_groups(conditional_access_policies) if g in known}
+    # Any group may be an eligible member of a role-assignable one; its members then activate for themselves.
+    # Source: https://learn.microsoft.com/entra/id-governance/privileged-identity-management/concept-pim-for-groups
+    if not isinstance(group_eligibilities, Gap):
+        wanted |= {p for e in group_eligibilities if isinstance(p := e.get("principalId"), str) and p in known}
+    elif group_eligibilities.reason is not GapReason.LICENCE:
+        _leaves_out(graph, "are eligible for another group", group_eligibilities)
     template = f"/groups/{{}}/transitiveMembers?$select={_PERSON}&$top={PAGE}"
     rows = related(graph, sorted(wanted), template, "members")
     return await graph.collected(rows, "/groups", label="members")

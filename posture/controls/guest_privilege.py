@@ -23,6 +23,7 @@ from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.guests import Guest
 from posture.snapshot.power import (
+    Outsiders,
     RoleHolding,
     because,
     outsiders_of,
@@ -307,9 +308,9 @@ def no_external_in_privileged_groups(
 
     Holds when nobody from outside is member, owner or eligible in a group that
     may carry a directory role or that Privileged Identity Management (PIM)
-    manages. Partial when only people in `approved_guest_admins` are eligible
-    there, each with an end date. Anybody else from outside fails it, whatever
-    their standing.
+    manages, themselves or through a group that is eligible for it. Partial when
+    only people in `approved_guest_admins` are eligible there, each with an end
+    date. Anybody else from outside fails it, whatever their standing.
 
     Why: such a group is a role under another name, and memberships are looked
     at far less often than role assignments. Who owns the group can add
@@ -329,12 +330,15 @@ def no_external_in_privileged_groups(
 
     Source: https://learn.microsoft.com/entra/identity/role-based-access-control/groups-concept
     https://learn.microsoft.com/graph/api/privilegedaccessgroup-list-eligibilityscheduleinstances
+    https://learn.microsoft.com/entra/id-governance/privileged-identity-management/concept-pim-for-groups
     """
     approved = ids(thresholds.approved_guest_admins)
     eligible = [] if isinstance(group_eligibilities, Gap) else list(objects(group_eligibilities, "group eligibilities"))
-    privileged, eligible_for = _privileged_groups(groups, {text(row, "groupId").casefold() for row in eligible})
+    eligible_for = {text(row, "groupId").casefold() for row in eligible}
+    privileged, nested = _privileged_groups(groups, eligible_for, {_principal(row) for row in eligible})
+    eligible_for -= privileged.keys()
     unknown = [f"the group {g}, for which somebody is eligible, is not in the list" for g in sorted(eligible_for)]
-    inside = outsiders_of(privileged_group_members, privileged)
+    inside = outsiders_of(privileged_group_members, privileged.keys() | nested)
     owners = outsiders_of(group_owners, privileged, "owners")
     hits: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
 
@@ -353,11 +357,13 @@ def no_external_in_privileged_groups(
                 note(who, f"{word} of {shown}")
     standing = set(hits)
     weak: set[str] = set()
-    for who, row in _eligible_outsiders(eligible, guest_group_eligibilities, external_members, privileged, unknown):
+    through = {g: inside.get(g) for g in nested}
+    for who, row in _eligible_outsiders(eligible, guest_group_eligibilities, external_members, through, unknown):
         person_id = str(who.get("id", "")).casefold()
         ends = moment(row.get("endDateTime"))
         group_id = text(row, "groupId").casefold()
-        note(who, f"eligible as {row.get('accessId') or 'member'} of {privileged.get(group_id) or group_id}")
+        how = " through another group" if _principal(row) in nested else ""
+        note(who, f"eligible as {row.get('accessId') or 'member'} of {privileged.get(group_id) or group_id}{how}")
         if person_id not in approved or ends is None:
             weak.add(person_id)
     people = [person(who, "; ".join(dict.fromkeys(words))) for _, (who, words) in sorted(hits.items())]
@@ -395,14 +401,23 @@ def no_external_in_privileged_groups(
     )
 
 
-def _privileged_groups(groups: Rows, eligible_for: set[str]) -> tuple[dict[str, str], set[str]]:
-    """Return the privileged groups' names by id, and those of `eligible_for` that the list does not have."""
+def _privileged_groups(
+    groups: Rows, eligible_for: set[str], principals: set[str]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Return the privileged groups' names by id, and which of some principals are groups."""
     found: dict[str, str] = {}
+    nested = []
     for group in objects(groups, "groups"):
         group_id = text(group, "id").casefold()
+        if group_id in principals:
+            nested.append(group_id)
         if _privileged(group) or group_id in eligible_for:
             found[group_id] = str(group.get("displayName") or "")
-    return found, eligible_for - found.keys()
+    return found, frozenset(nested)
+
+
+def _principal(row: Mapping[str, Any]) -> str:
+    return str(row.get("principalId", "")).casefold()
 
 
 def _privileged(group: Mapping[str, Any]) -> bool:
@@ -419,10 +434,14 @@ def _eligible_outsiders(
     eligible: list[Mapping[str, Any]],
     seen: GuestGroupEligibilities | Gap,
     external_members: Rows | Gap,
-    groups: Mapping[str, str],
+    nested: Mapping[str, Outsiders | None],
     unknown: list[str],
 ) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Return each person from outside that is eligible, with the eligibility; the rest goes to `unknown`."""
+    """Return each person from outside that is eligible, with the eligibility; the rest goes to `unknown`.
+
+    `nested` has the people from outside in each group that is itself eligible,
+    None where its members were not read.
+    """
     if not eligible:
         return []
     if isinstance(seen, Gap):
@@ -433,11 +452,16 @@ def _eligible_outsiders(
         known |= {str(r.get("id", "")).casefold(): r for r in objects(external_members, "external members")}
     found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
     for row in eligible:
-        principal = str(row.get("principalId", "")).casefold()
+        principal = _principal(row)
         if principal in known:
             found.append((known[principal], row))
-        elif principal in groups:
-            unknown.append(f"the group {principal} is eligible for another group")
+        elif principal in nested:
+            inside = nested[principal]
+            if inside is None:
+                unknown.append(f"the members of the group {principal}, eligible for another group, were not read")
+                continue
+            unknown += inside.unknown
+            found += [(who, row) for who in inside.people]
         elif isinstance(external_members, Gap):
             unknown.append(
                 f"whether {principal}, eligible for a group, is an external member: {external_members.detail}"

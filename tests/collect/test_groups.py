@@ -1,5 +1,7 @@
 """Members of privileged groups are read as far as the sources that name the groups were; the rest is never empty."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from posture.assess.evaluate import evaluate
 from posture.controls.registry import Outcome, catalogue
 from posture.emulator.faults import Fault
+from posture.emulator.tenant import find_sample, load_tenant
 from posture.settings import Settings
 from posture.snapshot.types import GapReason, Snapshot
 from tests.collect.matrix import whole
@@ -76,3 +79,24 @@ def test_without_the_groups_themselves_it_is_a_gap(tmp_path: Path) -> None:
     gap = found.gaps[MEMBERS]
     assert gap.reason is GapReason.PERMISSION
     assert "needs groups" in gap.detail
+
+
+def test_the_members_of_a_group_that_is_eligible_for_another_are_read(tmp_path: Path) -> None:
+    """Group A may join the role-assignable group B, and its members, guests too, activate for themselves."""
+    folder = tmp_path / "sample"
+    shutil.copytree(find_sample("contoso"), folder)
+    groups = [json.loads(line) for line in (folder / "v1.0/groups.ndjson").read_text().splitlines()]
+    privileged = next(g["id"] for g in groups if g["isAssignableToRole"] is True)
+    before = _ids(whole("contoso"))
+    guests = {row["id"] for row in whole("contoso").facts["guests"].value}
+    joins = next(g["id"] for g in groups if g["id"] not in before and guests & set(g["members"]))
+    row = {"id": "e", "accessId": "member", "groupId": privileged, "principalId": joins, "endDateTime": None}
+    path = folder / "v1.0/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances.ndjson"
+    path.write_text(json.dumps(row) + "\n")
+    told = run(load_tenant(folder), tmp_path / "run", known_gatherers())
+    assert told.snapshot is not None
+    assert _ids(told.snapshot) == before | {joins}
+    control = tuple(c for c in catalogue() if c.code == "GUEST-PRV-002")
+    (found,) = evaluate(told.snapshot, Settings(), controls=control, hunts=False).findings
+    assert found.outcome is Outcome.FAIL
+    assert any("through another group" in who["why"] for who in found.affected.sample)

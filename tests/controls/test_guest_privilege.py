@@ -235,6 +235,20 @@ class TestPrivilegedGroups:
         insider = self.judge(group_eligibilities=[self.eligible(object_id(1, 5))])
         assert insider.outcome is Outcome.PASS
 
+    def test_who_is_in_a_group_that_is_eligible_is_eligible(self) -> None:
+        """Group 2 may join the privileged group 1, and each of its members activates for themselves."""
+        joins = [self.eligible(object_id(2, 1).upper())]
+        holding = [members_of(1, member()), members_of(2, member(2), outsider())]
+        found = self.judge(group_eligibilities=joins, privileged_group_members=holding)
+        assert found.outcome is Outcome.FAIL, found.summary
+        assert found.affected.sample[0]["why"] == "eligible as member of Group 1 through another group"
+        insiders = [members_of(1, member()), members_of(2, member(2))]
+        assert self.judge(group_eligibilities=joins, privileged_group_members=insiders).outcome is Outcome.PASS
+        unread = self.judge(group_eligibilities=joins, privileged_group_members=insiders[:1])
+        assert unread.outcome is Outcome.NOT_ASSESSED, unread.summary
+        unclear = [members_of(1, member()), members_of(2, member(userType=None))]
+        assert self.judge(group_eligibilities=joins, privileged_group_members=unclear).outcome is Outcome.NOT_ASSESSED
+
     def test_no_privileged_group(self) -> None:
         assert self.judge(groups=[group(2, isAssignableToRole=None)]).outcome is Outcome.NOT_APPLICABLE
         assert self.judge(guests=[]).outcome is Outcome.NOT_APPLICABLE
@@ -250,7 +264,7 @@ class TestPrivilegedGroups:
             {"privileged_group_members": [members_of(1, member(), **{"members@odata.nextLink": "x"})]},
             {"group_owners": []},
             {"group_eligibilities": gap("group_eligibilities")},
-            {"group_eligibilities": [{"id": "e", "groupId": object_id(1, 1), "principalId": object_id(1, 1)}]},
+            {"group_eligibilities": [{"id": "e", "groupId": object_id(1, 1), "principalId": object_id(2, 1)}]},
             {"group_eligibilities": [{"id": "e", "principalId": object_id(1, 5)}]},
             {"group_eligibilities": [{"id": "e", "groupId": object_id(9, 1), "principalId": object_id(1, 5)}]},
             {"groups": [], "group_eligibilities": [{"id": "e", "groupId": object_id(1, 1), "principalId": "x"}]},
