@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from posture import CATALOGUE_VERSION, __version__
-from posture.report import dates, markup
+from posture.report import dates, lean, markup
 from posture.report.brand import Brand
 from posture.report.page import page
 from posture.report.text import marked, shown
@@ -66,12 +66,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        extensions=[lean.Lean],
     )
     made.filters.update(
         bdi=markup.bdi,
         domain=markup.domain,
         prose=lambda words: markup.prose(sentence(words)),
         lines=markup.lines,
+        breakable=markup.breakable,
         json_block=markup.json_block,
         page_name=_page_name,
         day=dates.iso_date,
@@ -85,10 +87,15 @@ def _environment() -> Environment:
 
 
 def _page_name(address: str) -> str:
-    """Return the last part of an address, enough to tell one page of documentation from another."""
-    path = address.split("://", 1)[-1].split("?", 1)[0].rstrip("/")
+    """Return whose page it is and its last part, enough to tell one page of documentation from another."""
+    path = address.split("://", 1)[-1].split("?", 1)[0].split("#", 1)[0].rstrip("/")
     host, _, rest = path.partition("/")
-    return rest.rpartition("/")[2] or host
+    parts = rest.split("/")
+    page, whose = parts[-1].removesuffix(".html"), host.removeprefix("www.")
+    if whose == "github.com" and len(parts) > 1:
+        whose = f"github.com/{parts[0]}/{parts[1]}"
+        page = page if len(parts) > 2 else ""
+    return " ".join(w for w in (page, f"({whose})" if whose != "learn.microsoft.com" else "") if w) or host
 
 
 def _final(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """The map of guest sign-ins: Natural Earth's outline and dots, as inline SVG, with the table that says the same.
 
-Nothing is loaded: the outline is a path of 24 kB beside this module. A dot is
+Nothing is loaded: the outline is a path of 12 kB beside this module. A dot is
 a place as the log rounds it, its size the number of sign-ins, its fill the
 result: full where all succeeded, a ring where none did, both where some did.
 Countries without coordinates (portal downloads give none) are dashed.
@@ -50,8 +50,19 @@ def draw(hunted: HuntResult) -> Drawing:
     land = svg(
         "g", svg("path", class_="land", d=world["path"], transform=f"scale({1 / world['path_units_per_pixel']})")
     )
-    # The largest first, so that small dots stay on top.
-    dots = [_dot(s, most) for s in sorted(shown, key=lambda s: -s.place.total)]
+    # The largest first, so that small dots stay on top; rings hide nothing and go above full dots.
+    by_kind: dict[str, list[Markup]] = {}
+    cores: list[Markup] = []
+    for spot in sorted(shown, key=lambda s: -s.place.total):
+        kind = "failed" if not spot.place.succeeded else "some" if spot.place.failed else "in"
+        radius = round(3 + 9 * math.sqrt(spot.place.total / most), 1)
+        by_kind.setdefault(kind, []).append(_dot(spot, radius))
+        if kind == "some":
+            x, y = spot.point or (0, 0)
+            cores.append(svg("circle", cx=x, cy=y, r=round(radius * 0.45, 1)))
+    dots = [svg("g", *by_kind[kind], class_=f"place-{kind}") for kind in ("in", "some", "failed") if kind in by_kind]
+    if cores:
+        dots.append(svg("g", *cores, class_="place-in", pointer_events="none"))
     total = sum(p.total for p in hunted.places) + hunted.places_left_out
     failed = sum(p.failed for p in hunted.places)
     label = f"World map of {total:,} guest sign-ins from {len(spots):,} places, {failed:,} of them failed. "
@@ -80,7 +91,7 @@ class _Spot:
     """A place with its point on the map; None where the log gives no place that can be drawn."""
 
     place: Place
-    point: tuple[float, float] | None
+    point: tuple[int, int] | None
     exact: bool
 
 
@@ -114,26 +125,19 @@ def _together(one: Place, other: Place) -> Place:
     )
 
 
-def _project(latitude: float, longitude: float) -> tuple[float, float] | None:
+def _project(latitude: float, longitude: float) -> tuple[int, int] | None:
     """Return a point in the picture; None for what lies outside it."""
     if not _SOUTH <= latitude <= _NORTH:
         return None
     scale = _world()["width"] / 360
-    return round((longitude + 180) * scale, 1), round((_NORTH - latitude) * scale, 1)
+    return round((longitude + 180) * scale), round((_NORTH - latitude) * scale)
 
 
-def _dot(spot: _Spot, most: int) -> Markup:
-    place, (x, y) = spot.place, spot.point or (0.0, 0.0)
-    radius = round(3 + 9 * math.sqrt(place.total / most), 1)
+def _dot(spot: _Spot, radius: float) -> Markup:
+    place, (x, y) = spot.place, spot.point or (0, 0)
     where = ", ".join(w[:60] for w in (place.city, place.country) if w) or _UNTOLD
     title = svg("title", f"{where}: {place.succeeded:,} succeeded, {place.failed:,} failed")
-    kind = "failed" if not place.succeeded else "some" if place.failed else "in"
-    dash = None if spot.exact else "2 2"
-    outer = svg("circle", class_=f"place-{kind}", cx=x, cy=y, r=radius, stroke_dasharray=dash)
-    if kind != "some":
-        return svg("g", title, outer)
-    core = svg("circle", class_="place-in", cx=x, cy=y, r=round(radius * 0.45, 1))
-    return svg("g", title, outer, core)
+    return svg("circle", title, cx=x, cy=y, r=radius, stroke_dasharray=None if spot.exact else "2 2")
 
 
 def _name(place: Place) -> str:

@@ -8,7 +8,7 @@ and script, never anything that came from a tenant.
 import json
 import re
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from posture.report import text
 
@@ -35,20 +35,34 @@ _REFUSED = ("on", "style", "href", "xlink", "src")
 
 def bdi(words: str, limit: int = 0) -> Markup:
     """Return a tenant's words, isolated: their direction cannot reorder what stands beside them."""
-    return Markup("<bdi>%s</bdi>") % text.marked(words, limit)
+    return Markup("<bdi>%s</bdi>") % _content(text.marked(words, limit))
+
+
+def _content(words: str) -> Markup:
+    """Return words escaped for the inside of an element, where a quote is a letter like any other."""
+    return Markup(words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))  # noqa: S704 - just escaped
 
 
 def prose(words: str) -> Markup:
     """Return a paragraph of ours, in which backticks set code as in its docstring."""
     pieces = _CODE.split(text.shown(text.steps(words)))
     return Markup("").join(
-        Markup("<code>{}</code>").format(piece) if place % 2 else escape(piece) for place, piece in enumerate(pieces)
+        Markup("<code>{}</code>").format(_content(piece)) if place % 2 else _content(piece)
+        for place, piece in enumerate(pieces)
     )
+
+
+_BREAKS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_/.@])(?=\w)")
+
+
+def breakable(words: str) -> Markup:
+    """Return a name, path or address that may be broken where a reader would break it, in place of anywhere."""
+    return Markup("<wbr>").join(_content(piece) for piece in _BREAKS.split(text.shown(words)))
 
 
 def lines(words: str) -> Markup:
     """Return text of several lines for a place that keeps them."""
-    return Markup("\n").join(escape(text.shown(line)) for line in words.split("\n"))
+    return Markup("\n").join(_content(text.shown(line)) for line in words.split("\n"))
 
 
 def json_block(value: object) -> Markup:
@@ -61,7 +75,7 @@ def json_block(value: object) -> Markup:
 
 def domain(name: str) -> Markup:
     """Return a domain with its punycode where it has one, isolated."""
-    return Markup("<bdi>%s</bdi>") % text.domain(name)
+    return Markup("<bdi>%s</bdi>") % _content(text.domain(name))
 
 
 def svg(tag: str, *children: object, **attributes: object) -> Markup:
@@ -79,8 +93,11 @@ def svg(tag: str, *children: object, **attributes: object) -> Markup:
             raise ValueError(f"{name} has no place in a drawing")
         if value is not None:
             parts.append(Markup(' {}="{}"').format(Markup(name), text.shown(_plain(value))))  # noqa: S704 - matched above
-    inner = Markup("").join(c if isinstance(c, Markup) else escape(text.shown(_plain(c))) for c in children)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), Markup("").join(parts), inner)  # noqa: S704 - in _TAGS
+    head = Markup("").join(parts)
+    if not children:
+        return Markup("<{}{}/>").format(Markup(tag), head)  # noqa: S704 - in _TAGS
+    inner = Markup("").join(c if isinstance(c, Markup) else _content(text.shown(_plain(c))) for c in children)
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), head, inner)  # noqa: S704 - in _TAGS
 
 
 def _plain(value: object) -> str:

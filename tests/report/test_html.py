@@ -153,8 +153,8 @@ def test_what_could_not_be_read_says_why_and_what_unlocks_it(page):
 def test_unread_numbers_are_dashes_never_zero(tmp_path):
     refused = f.gap("guests", GapReason.PERMISSION)
     source = rendered(builder.run(tmp_path, guests=refused))
-    tiles = re.search(r'<ul class="tiles">(.*?)</ul>', source, re.DOTALL)[1]
-    assert re.findall(r'class="n">([^<]*)<', tiles) == ["–"] * 4
+    tiles = re.search(r"<ul class=tiles>(.*?)</ul>", source, re.DOTALL)[1]
+    assert re.findall(r"class=n>([^<]*)<", tiles) == ["–"] * 4
     assert tiles.count("not read: permission missing") == 4
     assert 'id="people"' not in source
 
