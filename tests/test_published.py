@@ -11,7 +11,8 @@ import pytest
 
 from posture.assess.evaluate import evaluate
 from posture.cli.config import Config
-from posture.cli.target import opened, target
+from posture.cli.connection import Connection
+from posture.cli.target import opened
 from posture.collect.registry import gatherers
 from posture.collect.run import Plan, collect
 from posture.controls.registry import Outcome
@@ -91,7 +92,7 @@ def _write_list(file: Path, rows: list[dict[str, Any]]) -> None:
 
 
 async def _audit(tenant: Path, root: Path) -> Any:
-    async with opened(target(Config(), sample=str(tenant), graph_url=None)) as session:
+    async with opened(Connection(sample=str(tenant)).target(Config())) as session:
         plan = Plan(root / "evidence", session.clock, Settings(), meta=session.meta, journal_root=root)
         return await collect(session.reader, plan)
 

@@ -9,6 +9,7 @@ import typer
 
 from posture.cli import options as o
 from posture.cli.choices import fail_on_of, flag_of, formats_of, lookback_of, out_of, profile_of, sources_of
+from posture.cli.connection import Connection, asking
 from posture.cli.console import say, say_all, say_json, tell, width
 from posture.errors import EvidenceError, GraphError, PostureError, SettingsError, StoppedError
 from posture.settings import Profile, Settings, Severity
@@ -40,19 +41,12 @@ Resume = Annotated[
 ]
 
 
+@asking
 def audit(
     resume_from: Unfinished = None,
     resume: Resume = False,
-    sample: o.Sample = None,
-    graph_url: o.GraphUrl = None,
-    auth: o.Auth = None,
-    cloud: o.CloudName = None,
-    tenant: o.TenantId = None,
-    client_id: o.ClientId = None,
-    certificate: o.Certificate = None,
-    token_cache: o.TokenCache = None,
-    ca_bundle: o.CaBundle = None,
-    config: o.ConfigFile = None,
+    *,
+    connection: Connection,
     out: o.Out = None,
     profile: o.ProfileName = None,
     fail_on: o.FailOn = None,
@@ -77,19 +71,12 @@ def audit(
     job.say(place, assessment)
 
 
+@asking
 def collect(
     resume_from: Unfinished = None,
     resume: Resume = False,
-    sample: o.Sample = None,
-    graph_url: o.GraphUrl = None,
-    auth: o.Auth = None,
-    cloud: o.CloudName = None,
-    tenant: o.TenantId = None,
-    client_id: o.ClientId = None,
-    certificate: o.Certificate = None,
-    token_cache: o.TokenCache = None,
-    ca_bundle: o.CaBundle = None,
-    config: o.ConfigFile = None,
+    *,
+    connection: Connection,
     out: o.Out = None,
     profile: o.ProfileName = None,
     decline: o.Decline = None,
@@ -419,14 +406,11 @@ def exit_code(assessment: "Assessment", fail_on: Severity | None) -> int:
 
 def _job(command: str, given: dict[str, Any]) -> Job:
     """Check everything that can be checked before any call, and return the job."""
-    from posture.cli import config as c
-    from posture.cli.target import target
-
     if given["resume_from"] is not None and not given["resume"]:
         raise SettingsError(f"{given['resume_from']}: a run is named only with --resume")
-    loaded = c.load(given["config"], tenant=given["tenant"] or "")
-    names = ("sample", "graph_url", "auth", "cloud", "tenant", "client_id", "certificate", "token_cache", "ca_bundle")
-    where = target(loaded, **{n: given[n] for n in names})
+    connection: Connection = given["connection"]
+    loaded = connection.load()
+    where = connection.target(loaded)
     settings = loaded.settings(
         profile_of(loaded, given["profile"]),
         lookback_days=lookback_of(loaded, given["lookback_days"]),

@@ -9,6 +9,7 @@ import typer
 from posture.cli import options as o
 from posture.cli.choices import flag_of, lookback_of, profile_of, sources_of
 from posture.cli.config import SETTINGS, Value
+from posture.cli.connection import Connection, asking
 from posture.cli.console import say, say_all, say_json, tell, width
 from posture.errors import SettingsError
 
@@ -24,17 +25,10 @@ def register(app: typer.Typer) -> None:
     app.command()(setup)
 
 
+@asking
 def doctor(
-    sample: o.Sample = None,
-    graph_url: o.GraphUrl = None,
-    auth: o.Auth = None,
-    cloud: o.CloudName = None,
-    tenant: o.TenantId = None,
-    client_id: o.ClientId = None,
-    certificate: o.Certificate = None,
-    token_cache: o.TokenCache = None,
-    ca_bundle: o.CaBundle = None,
-    config: o.ConfigFile = None,
+    *,
+    connection: Connection,
     decline: o.Decline = None,
     include: o.Include = None,
     lookback_days: o.Lookback = None,
@@ -48,23 +42,11 @@ def doctor(
     """
     import asyncio
 
-    from posture.cli import config as c
-    from posture.cli.target import target
+    from posture.cli.config import unknown_variables
 
-    loaded = c.load(config, tenant=tenant or "")
-    where = target(
-        loaded,
-        sample=sample,
-        graph_url=graph_url,
-        auth=auth,
-        cloud=cloud,
-        tenant=tenant,
-        client_id=client_id,
-        certificate=certificate,
-        token_cache=token_cache,
-        ca_bundle=ca_bundle,
-    )
-    given = {"decline": decline, "include": include, "lookback-days": lookback_days, "config": config}
+    loaded = connection.load()
+    where = connection.target(loaded)
+    given = {"decline": decline, "include": include, "lookback-days": lookback_days, "config": connection.config_file}
     settings = _settings(loaded, where, given)
     wanted, left_out = sources_of(loaded, "include", include), sources_of(loaded, "decline", decline)
     days = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days)).thresholds
@@ -72,7 +54,7 @@ def doctor(
         tell(f"Asking {where.label} one question per source …")
     found = asyncio.run(_ask(where, wanted, left_out, days.lookback_days))
     found["settings"] = settings
-    found["unknown_variables"] = c.unknown_variables()
+    found["unknown_variables"] = unknown_variables()
     if flag_of(loaded, "json", json_out):
         say_json(found)
     else:

@@ -7,11 +7,11 @@ import typer
 
 from posture.cli import options as o
 from posture.cli.choices import flag_of, lookback_of, profile_of, sources_of
+from posture.cli.connection import Connection, asking
 from posture.cli.console import say, say_all, say_json, tell
 from posture.errors import SettingsError
 
 if TYPE_CHECKING:
-    from posture.cli.config import Config
     from posture.cli.target import Target
     from posture.hunts.results import HuntResult
     from posture.hunts.since import ChangedSettings
@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
     app.command()(kql)
 
 
+@asking
 def hunt(
     sources: Annotated[
         list[Path] | None,
@@ -63,16 +64,8 @@ def hunt(
             "--domain", metavar="DOMAIN", help="With files and no run: a domain of your own; may be repeated."
         ),
     ] = None,
-    sample: o.Sample = None,
-    graph_url: o.GraphUrl = None,
-    auth: o.Auth = None,
-    cloud: o.CloudName = None,
-    tenant: o.TenantId = None,
-    client_id: o.ClientId = None,
-    certificate: o.Certificate = None,
-    token_cache: o.TokenCache = None,
-    ca_bundle: o.CaBundle = None,
-    config: o.ConfigFile = None,
+    *,
+    connection: Connection,
     lookback_days: o.Lookback = None,
     include: o.Include = None,
     json_out: o.Json = False,
@@ -82,11 +75,9 @@ def hunt(
 
     Leads are questions for a person, never verdicts.
     """
-    from posture.cli import config as c
-    from posture.cli.target import target
     from posture.hunts.run import TenantContext, hunt_files, hunt_snapshot
 
-    loaded = c.load(config, tenant=tenant or "")
+    loaded = connection.load()
     quiet = flag_of(loaded, "quiet", quiet)
     settings = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days))
     files = [p for p in sources or () if p.is_file()]
@@ -98,7 +89,7 @@ def hunt(
     snapshot: Snapshot | None = None
     if files:
         snapshot = _snapshot(context) if context else None
-        known = TenantContext(tenant or "", tuple(d.lower() for d in domain or ()), snapshot)
+        known = TenantContext(connection.tenant or "", tuple(d.lower() for d in domain or ()), snapshot)
         if snapshot is None and not known.domains and not quiet:
             tell("Without --run or --domain only the logs themselves say who is a guest.")
         found = hunt_files(files, known, settings)
@@ -106,18 +97,7 @@ def hunt(
         snapshot = _snapshot(folders[0])
         found = hunt_snapshot(snapshot, settings)
     else:
-        where = target(
-            loaded,
-            sample=sample,
-            graph_url=graph_url,
-            auth=auth,
-            cloud=cloud,
-            tenant=tenant,
-            client_id=client_id,
-            certificate=certificate,
-            token_cache=token_cache,
-            ca_bundle=ca_bundle,
-        )
+        where = connection.target(loaded)
         snapshot, found = _live(where, settings, NEEDED | sources_of(loaded, "include", include), quiet=quiet)
     changed = None
     if since is not None:
@@ -232,21 +212,14 @@ def _plain(found: "HuntResult", changed: "ChangedSettings | None") -> dict[str, 
     return value
 
 
+@asking
 def kql(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the pack goes.")],
     run: Annotated[
         Path | None, typer.Argument(metavar="[RUN]", help="The run whose domains and ids are filled in.")
     ] = None,
-    sample: o.Sample = None,
-    graph_url: o.GraphUrl = None,
-    auth: o.Auth = None,
-    cloud: o.CloudName = None,
-    tenant: o.TenantId = None,
-    client_id: o.ClientId = None,
-    certificate: o.Certificate = None,
-    token_cache: o.TokenCache = None,
-    ca_bundle: o.CaBundle = None,
-    config: o.ConfigFile = None,
+    *,
+    connection: Connection,
     lookback_days: o.Lookback = None,
     json_out: o.Json = False,
     quiet: o.Quiet = False,
@@ -255,11 +228,9 @@ def kql(
 
     Queries, Sentinel analytics rules and Sigma rules, with the tenant's own domains and ids filled in.
     """
-    from posture.cli import config as c
-    from posture.cli.target import target
     from posture.hunts.kql.pack import write_pack
 
-    loaded: Config = c.load(config, tenant=tenant or "")
+    loaded = connection.load()
     quiet = flag_of(loaded, "quiet", quiet)
     settings = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days))
     import tempfile
@@ -268,18 +239,7 @@ def kql(
         if run is not None:
             snapshot = _snapshot(run)
         else:
-            where = target(
-                loaded,
-                sample=sample,
-                graph_url=graph_url,
-                auth=auth,
-                cloud=cloud,
-                tenant=tenant,
-                client_id=client_id,
-                certificate=certificate,
-                token_cache=token_cache,
-                ca_bundle=ca_bundle,
-            )
+            where = connection.target(loaded)
             wanted = frozenset({"organization", "domains", "external_members"})
             snapshot = _read(where, settings, wanted, Path(scratch), quiet=quiet)
         external = snapshot.facts.get("external_members")

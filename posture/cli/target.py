@@ -15,6 +15,7 @@ from posture.errors import EvidenceError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from posture.cli.connection import Connection
     from posture.graph.reader import GraphReader
 
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -44,33 +45,21 @@ class Target:
         return self.url if self.kind == "loopback" else f"Microsoft Graph ({self.cloud})"
 
 
-def target(
-    config: Config,
-    *,
-    sample: str | None,
-    graph_url: str | None,
-    auth: str | None = None,
-    cloud: str | None = None,
-    tenant: str | None = None,
-    client_id: str | None = None,
-    certificate: Path | None = None,
-    token_cache: bool | None = None,
-    ca_bundle: Path | None = None,
-) -> Target:
+def target(config: Config, asked: "Connection") -> Target:
     """Return the target the options mean. Raises SettingsError for what cannot be meant."""
     from posture.graph.clouds import CLOUDS
     from posture.graph.signin import METHODS
 
     values = {
-        "sample": config.value("sample", sample),
-        "graph-url": config.value("graph-url", graph_url),
-        "auth": config.one_of("auth", auth, METHODS),
-        "cloud": config.one_of("cloud", cloud, CLOUDS, "global"),
-        "tenant": config.value("tenant", tenant),
-        "client-id": config.value("client-id", client_id),
-        "certificate": config.value("certificate", str(certificate) if certificate else None),
-        "token-cache": config.flag("token-cache", token_cache),
-        "ca-bundle": config.value("ca-bundle", str(ca_bundle) if ca_bundle else None),
+        "sample": config.value("sample", asked.sample),
+        "graph-url": config.value("graph-url", asked.graph_url),
+        "auth": config.one_of("auth", asked.auth, METHODS),
+        "cloud": config.one_of("cloud", asked.cloud, CLOUDS, "global"),
+        "tenant": config.value("tenant", asked.tenant),
+        "client-id": config.value("client-id", asked.client_id),
+        "certificate": config.value("certificate", str(asked.certificate) if asked.certificate else None),
+        "token-cache": config.flag("token-cache", asked.token_cache),
+        "ca-bundle": config.value("ca-bundle", str(asked.ca_bundle) if asked.ca_bundle else None),
     }
     given = [name for name in ("sample", "graph-url", "auth") if values[name].value]
     named = [name for name in given if values[name].origin == "option"] or given
