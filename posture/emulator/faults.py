@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,7 @@ def lone_body(fault: Fault) -> tuple[bytes, str, str]:
             return orjson.dumps({"error": {"code": "UnknownError", "message": "An error inside a 200."}}), json, ""
 
 
+@lru_cache(maxsize=2)
 def _bomb(megabytes: int) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     block = b" " * (1024 * 1024)

@@ -149,7 +149,7 @@ class Judge:
 
         from posture.graph.transport import DamagedError, OversizeError, TooSlowError
 
-        words = network_words(failure)
+        words = network_words(failure, ask.url)
         if isinstance(failure, OversizeError):
             raise AnswerError(f"{ask.path}: {words}", url=ask.url)
         damaged = isinstance(failure, DamagedError)
@@ -261,25 +261,37 @@ def _is_distrust(failure: BaseException) -> bool:
     return "CERTIFICATE_VERIFY_FAILED" in str(failure)
 
 
-def network_words(failure: Exception) -> str:
-    """Say in plain words why no answer arrived."""
+def network_words(failure: Exception, url: str) -> str:
+    """Say in plain words why no answer arrived from an address."""
     import httpx
 
     if _is_distrust(failure):
         return (
-            "the server's certificate is not trusted; if your organization inspects traffic, "
+            f"the certificate of {_host(url)} is not trusted; if your organization inspects traffic, "
             "name its CA file with --ca-bundle"
         )
     said = cleaned(str(failure), 160)
     match failure:
         case httpx.ProxyError():
-            return f"the proxy refuses the connection ({said})"
+            return f"the proxy refuses the connection to {_way(url)} ({said})"
         case httpx.ConnectTimeout():
-            return "no connection in time"
+            return f"no connection to {_way(url)} in time"
         case httpx.ConnectError():
-            return f"no connection ({said})"
+            return f"no connection to {_way(url)} ({said})"
         case httpx.TimeoutException():
             return "the answer did not come in time"
         case httpx.RemoteProtocolError() | httpx.NetworkError():
             return f"the connection broke ({said})" if said else "the connection broke"
     return said or type(failure).__name__
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc
+
+
+def _way(url: str) -> str:
+    """Name the host and the proxy that leads to it, where there is one."""
+    from posture.graph.transport import proxy_for, without_password
+
+    proxy = proxy_for(url) if url.startswith("https://") else ""
+    return f"{_host(url)} through the proxy {without_password(proxy)}" if proxy else _host(url)

@@ -117,7 +117,8 @@ class _Gunzip:
         try:
             return self._inflate.decompress(chunk, max(room, 0) + 1)
         except zlib.error as error:
-            raise DamagedError(f"the answer's gzip is damaged: {error}") from None
+            what = str(error).rpartition(": ")[2]
+            raise DamagedError(f"the answer's gzip is damaged ({what})") from None
 
     def check_end(self) -> None:
         """Raise DamagedError where the stream stopped before its own end."""

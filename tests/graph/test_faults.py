@@ -14,6 +14,7 @@ from posture.errors import (
     BadRequestError,
     GraphError,
     NetworkError,
+    NoEndpointError,
     NotFoundError,
     NotLicensedError,
     ServerError,
@@ -308,8 +309,8 @@ def refusal(code: str, message: str = "No.", inner: str = "innerError", **more: 
     [
         (400, refusal("Request_UnsupportedQuery"), BadRequestError),
         (400, refusal("AadPremiumLicenseRequired"), NotLicensedError),
-        (400, refusal("BadRequest", "Resource not found for the segment 'signIns'."), NotFoundError),
-        (404, refusal("BadRequest", "Resource not found for the segment 'signIns'."), NotFoundError),
+        (400, refusal("BadRequest", "Resource not found for the segment 'signIns'."), NoEndpointError),
+        (404, refusal("BadRequest", "Resource not found for the segment 'signIns'."), NoEndpointError),
         (403, refusal("Authorization_RequestDenied"), AccessDeniedError),
         (403, refusal("AccessDenied", inner="innererror"), AccessDeniedError),
         (403, refusal("Authentication_MSGraphPermissionMissing"), AccessDeniedError),

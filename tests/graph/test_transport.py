@@ -249,5 +249,17 @@ def test_distrust_is_not_asked_again_and_names_the_remedy() -> None:
 
     failure = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate in certificate chain")
     assert is_hopeless(failure)
-    assert "--ca-bundle" in network_words(failure)
+    assert "--ca-bundle" in network_words(failure, "https://graph.example/v1.0/me")
     assert not is_hopeless(httpx.ConnectError("refused"))
+
+
+def test_who_could_not_be_reached_is_named_and_the_proxy_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    from posture.graph.judge import network_words
+
+    for name in ("NO_PROXY", "no_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://ana:s3cret@proxy.example:8080")
+    words = network_words(httpx.ConnectError("refused"), "https://graph.example/v1.0/me")
+    assert words == "no connection to graph.example through the proxy http://proxy.example:8080 (refused)"
+    near = network_words(httpx.ConnectError("refused"), "http://127.0.0.1:8400/v1.0/me")
+    assert near == "no connection to 127.0.0.1:8400 (refused)"
