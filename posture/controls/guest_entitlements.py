@@ -63,7 +63,10 @@ class GuestsInGroups(Tally):
         return [f"the groups of {self.unread} guests were not read"] if self.unread else []
 
 
-_USER_TYPE = re.compile(r"user\.usertype\b", re.IGNORECASE)
+_GUESTS_NAMED = re.compile(
+    r"""user\.usertype\s+-(?:(?:eq|in|contains|startswith|match)\s+[^()]*?\bguest\b|(?:ne|notin)\s+\[?\s*["']member["'])""",
+    re.IGNORECASE,
+)
 _MEMBERS_ONLY = re.compile(r"""user\.usertype\s+-(?:eq\s+["']member["']|ne\s+["']guest["'])""", re.IGNORECASE)
 _GUEST_GROUP = re.compile(r"""\(?\s*user\.usertype\s+-eq\s+["']guest["']\s*\)?""", re.IGNORECASE)
 
@@ -71,6 +74,11 @@ _GUEST_GROUP = re.compile(r"""\(?\s*user\.usertype\s+-eq\s+["']guest["']\s*\)?""
 def _admits_members_only(rule: str) -> bool:
     """A rule that joins alternatives with -or may let guests in by another door."""
     return bool(_MEMBERS_ONLY.search(rule)) and not re.search(r"\s-(or|not)\b", rule, re.IGNORECASE)
+
+
+def _says_who(rule: str) -> bool:
+    """A rule that names guests takes them in on purpose; one that mentions `user.userType` otherwise does not."""
+    return bool(_GUESTS_NAMED.search(rule)) or _admits_members_only(rule)
 
 
 def _cis_5131(groups: Rows, **_: Any) -> Outcome | None:
@@ -126,7 +134,8 @@ def dynamic_groups_leave_guests_out(
     """Dynamic groups do not sweep guests in by accident.
 
     Holds when every dynamic group of users has no guest inside, or its rule
-    tests `user.userType`, or it is named in `intentional_guest_groups`. Partial
+    takes in guests by name or members alone, as `user.userType` says, or it is
+    named in `intentional_guest_groups`. Partial
     when guests are in one that unlocks nothing known. Fails when guests are in
     one that grants licences or a directory role or is named in Conditional
     Access, and when such a group lets in whoever has the right value in an
@@ -173,10 +182,10 @@ def dynamic_groups_leave_guests_out(
         judged += 1
         inside = guests_in_groups.inside.get(text(group, "id"), 0)
         chosen = bool(influenced and influenced.search(rule)) and not _admits_members_only(rule)
-        swept = inside > 0 and not _USER_TYPE.search(rule)
+        swept = inside > 0 and not _says_who(rule)
         if not swept and not chosen:
             continue
-        why = f"{number(inside, 'guest')} inside; its rule does not test user.userType" if swept else ""
+        why = f"{number(inside, 'guest')} inside; its rule names neither guests nor members only" if swept else ""
         why += ("; " if why and chosen else "") + ("its rule reads an attribute others can choose" if chosen else "")
         try:
             used = uses.of(group)
@@ -236,8 +245,10 @@ class LicensedGuests(Tally):
         if not isinstance(licences, list) or guest.enabled is None:
             self.unknown += 1
             return
-        found = {str(x.get("skuId", "")).casefold() for x in licences if isinstance(x, dict)} - self.tolerated
+        skus = [x.get("skuId") if isinstance(x, dict) else None for x in licences]
+        found = {x.casefold() for x in skus if isinstance(x, str)} - self.tolerated
         if not found:
+            self.unknown += any(not isinstance(x, str) for x in skus)
             return
         origins = self._origins(guest.row.get("licenseAssignmentStates"), found)
         self.direct += "" in origins

@@ -338,7 +338,7 @@ def no_external_in_privileged_groups(
     privileged, nested = _privileged_groups(groups, eligible_for, {_principal(row) for row in eligible})
     eligible_for -= privileged.keys()
     unknown = [f"the group {g}, for which somebody is eligible, is not in the list" for g in sorted(eligible_for)]
-    inside = outsiders_of(privileged_group_members, privileged.keys() | nested)
+    inside = outsiders_of(privileged_group_members, privileged.keys() | nested.keys())
     owners = outsiders_of(group_owners, privileged, "owners")
     hits: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
 
@@ -357,7 +357,7 @@ def no_external_in_privileged_groups(
                 note(who, f"{word} of {shown}")
     standing = set(hits)
     weak: set[str] = set()
-    through = {g: inside.get(g) for g in nested}
+    through = {g: None if hidden else inside.get(g) for g, hidden in nested.items()}
     for who, row in _eligible_outsiders(eligible, guest_group_eligibilities, external_members, through, unknown):
         person_id = str(who.get("id", "")).casefold()
         ends = moment(row.get("endDateTime"))
@@ -403,17 +403,23 @@ def no_external_in_privileged_groups(
 
 def _privileged_groups(
     groups: Rows, eligible_for: set[str], principals: set[str]
-) -> tuple[dict[str, str], frozenset[str]]:
-    """Return the privileged groups' names by id, and which of some principals are groups."""
+) -> tuple[dict[str, str], dict[str, bool]]:
+    """Return the privileged groups' names by id, and which of some principals are groups.
+
+    Of these it says whether their members are hidden: Graph then shows none to
+    whoever lacks the permission to see them.
+
+    Source: https://learn.microsoft.com/graph/api/group-list-transitivemembers
+    """
     found: dict[str, str] = {}
-    nested = []
+    nested: dict[str, bool] = {}
     for group in objects(groups, "groups"):
         group_id = text(group, "id").casefold()
         if group_id in principals:
-            nested.append(group_id)
+            nested[group_id] = str(group.get("visibility")).casefold() == "hiddenmembership"
         if _privileged(group) or group_id in eligible_for:
             found[group_id] = str(group.get("displayName") or "")
-    return found, frozenset(nested)
+    return found, nested
 
 
 def _principal(row: Mapping[str, Any]) -> str:

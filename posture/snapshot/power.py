@@ -36,6 +36,10 @@ def kind_of(row: Mapping[str, Any]) -> str:
     return "user" if "userType" in row else ""
 
 
+def _is_group(row: Mapping[str, Any]) -> bool:
+    return kind_of(row).casefold() == "group"
+
+
 _NOT_PEOPLE = {"serviceprincipal", "application", "device", "orgcontact", "group"}
 
 
@@ -154,7 +158,7 @@ def role_holdings(
         raise UnknownValueError("the list of role assignments is empty, though every tenant has an administrator")
     if not isinstance(role_eligibilities, Gap):
         pairs += [(row, True) for row in objects(role_eligibilities, "role eligibilities")]
-    groups = {_principal_id(row) for row, _ in pairs if kind_of(_principal(row)) == "group"}
+    groups = {_principal_id(row) for row, _ in pairs if _is_group(_principal(row))}
     members = outsiders_of(privileged_group_members, groups)
     why = because(privileged_group_members)
     for row, eligible in pairs:
@@ -180,7 +184,7 @@ def _hold(
     principal_id = _principal_id(row)
     through = ""
     people: Iterable[Mapping[str, Any]] = (principal,)
-    if kind_of(principal) == "group":
+    if _is_group(principal):
         inside = members.get(principal_id)
         if inside is None:
             holdings.unknown.append(f"the members of the group {principal_id} that holds a role were not read{why}")
@@ -236,8 +240,9 @@ def _active_ends(schedules: Rows | Gap) -> _Ends:
         role_id = row.get("roleDefinitionId")
         if isinstance(role_id, str):
             key, lasts = (_principal_id(row), role_id.casefold()), _eligible_lasts(row)
-            # Of several schedules for one role, one without an end is enough.
-            known[key] = lasts if known.get(key) is not True else True
+            # Of several schedules for one role one without an end is enough; one that does not tell leaves it open.
+            before = known.get(key, lasts)
+            known[key] = True if True in (before, lasts) else None if None in (before, lasts) else False
     return _Ends(known)
 
 
@@ -275,9 +280,13 @@ def outsiders_of(lists: Rows | Gap, ids: Iterable[str], key: str = "members") ->
         if group_id not in wanted:
             continue
         try:
-            found[group_id] = outsiders(expanded(row, key), f"in {key} of the group {group_id}:")
+            inside = outsiders(expanded(row, key), f"in {key} of the group {group_id}:")
         except UnknownValueError as unknown:
-            found[group_id] = Outsiders(unknown=[str(unknown)])
+            inside = Outsiders(unknown=[str(unknown)])
+        twin = found.setdefault(group_id, inside)
+        if twin is not inside:
+            twin.people += inside.people
+            twin.unknown += inside.unknown
     return found
 
 
@@ -298,7 +307,7 @@ def side_by_side(
 
 def is_dynamic(group: Mapping[str, Any]) -> bool:
     """Return whether a rule decides who is in a group. Source: https://learn.microsoft.com/graph/api/resources/group."""
-    return "DynamicMembership" in items(group, "groupTypes")
+    return any(isinstance(x, str) and x.casefold() == "dynamicmembership" for x in items(group, "groupTypes"))
 
 
 def is_team(group: Mapping[str, Any]) -> bool:
@@ -353,4 +362,4 @@ def _policy_groups(policies: Rows) -> Iterator[str]:
 
 def _role_groups(assignments: Rows) -> Iterator[str]:
     rows = objects(assignments, "role assignments")
-    return (_principal_id(row) for row in rows if kind_of(_principal(row)) == "group")
+    return (_principal_id(row) for row in rows if _is_group(_principal(row)))

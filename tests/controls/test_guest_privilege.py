@@ -92,6 +92,17 @@ class TestRoles:
         found = self.judge(role_row(holder), privileged_group_members=[members_of(1, nested, member())])
         assert found.outcome is Outcome.PASS
 
+    def test_the_spelling_of_a_group_hides_nobody(self) -> None:
+        admins = {"@odata.type": "#Microsoft.Graph.Group", "id": object_id(1, 1)}
+        found = self.judge(role_row(admins), privileged_group_members=[members_of(1, outsider())])
+        assert found.outcome is Outcome.FAIL
+        assert self.judge(role_row(admins)).outcome is Outcome.NOT_ASSESSED
+
+    def test_a_group_told_of_twice_hides_nobody(self) -> None:
+        admins = {"@odata.type": "#microsoft.graph.group", "id": object_id(1, 1)}
+        twice = [members_of(1, outsider()), members_of(1, member())]
+        assert self.judge(role_row(admins), privileged_group_members=twice).outcome is Outcome.FAIL
+
     def test_one_person_with_two_roles_is_one_object(self) -> None:
         found = self.judge(role_row(outsider()), role_row(outsider(), REPORTS_READER))
         assert found.affected.count == 1
@@ -117,6 +128,18 @@ class TestRoles:
                 "partial",
             ),
             ([{"principalId": object_id(1), "roleDefinitionId": GLOBAL_ADMINISTRATOR}], "not-assessed"),
+            (
+                [
+                    {"id": "1", "principalId": object_id(1), "roleDefinitionId": GLOBAL_ADMINISTRATOR},
+                    {
+                        "id": "2",
+                        "principalId": object_id(1),
+                        "roleDefinitionId": GLOBAL_ADMINISTRATOR,
+                        "endDateTime": FUTURE,
+                    },
+                ],
+                "not-assessed",
+            ),
             ([], "not-assessed"),
             (gap("role_assignment_schedules"), "not-assessed"),
             (NO_P2["role_assignment_schedules"], "fail"),
@@ -246,6 +269,9 @@ class TestPrivilegedGroups:
         assert self.judge(group_eligibilities=joins, privileged_group_members=insiders).outcome is Outcome.PASS
         unread = self.judge(group_eligibilities=joins, privileged_group_members=insiders[:1])
         assert unread.outcome is Outcome.NOT_ASSESSED, unread.summary
+        hidden = [group(1, isAssignableToRole=True), group(2, visibility="HiddenMembership")]
+        found = self.judge(group_eligibilities=joins, privileged_group_members=insiders, groups=hidden)
+        assert found.outcome is Outcome.NOT_ASSESSED, "whoever may not see the members is shown none"
         unclear = [members_of(1, member()), members_of(2, member(userType=None))]
         assert self.judge(group_eligibilities=joins, privileged_group_members=unclear).outcome is Outcome.NOT_ASSESSED
 
@@ -470,6 +496,7 @@ class TestDynamicGroups:
         [
             ('user.department -eq "Sales"', Outcome.FAIL),
             ('user.userType -eq "Guest" -and user.companyName -eq "Fabrikam"', Outcome.FAIL),
+            ('user.userType -ne null -and user.department -eq "Sales"', Outcome.FAIL),
             ('(user.userType -eq "Member") -and (user.department -eq "Sales")', Outcome.PASS),
             ('(user.userType -ne "Guest") -and (user.jobTitle -eq "Buyer")', Outcome.PASS),
             ('(user.userType -eq "Member") -or (user.department -eq "Sales")', Outcome.FAIL),
@@ -483,6 +510,26 @@ class TestDynamicGroups:
             self.dynamic(rule, assignedLicenses=[{"skuId": "s"}]), guest_memberships=[in_groups(1), in_groups(2)]
         )
         assert found.outcome is outcome
+
+    @pytest.mark.parametrize(
+        ("rule", "outcome"),
+        [
+            ("user.userType -ne null", Outcome.FAIL),
+            ('user.userType -ne "Partner"', Outcome.FAIL),
+            ('(user.userType -eq "Member") -or (user.objectId -ne null)', Outcome.FAIL),
+            ('user.userType -ne "Guest" -or user.accountEnabled -eq true', Outcome.FAIL),
+            ('user.userType -in ["Member", "Guest"]', Outcome.PASS),
+            ('user.usertype -NE "member"', Outcome.PASS),
+            ('(user.userType -eq "Guest") -or (user.mail -ne null)', Outcome.PASS),
+        ],
+    )
+    def test_a_rule_that_only_mentions_the_user_type_sweeps_guests_in(self, rule: str, outcome: Outcome) -> None:
+        found = self.judge(self.dynamic(rule, assignedLicenses=[{"skuId": "s"}]))
+        assert found.outcome is outcome, found.summary
+
+    def test_the_spelling_of_a_dynamic_group_hides_nothing(self) -> None:
+        hidden = {**self.dynamic(EVERYBODY), "groupTypes": ["dynamicMembership"]}
+        assert self.judge(hidden).outcome is Outcome.PARTIAL
 
     def test_a_rule_without_attributes_is_judged_by_who_is_inside(self) -> None:
         assert self.judge(self.dynamic('Direct Reports for "x"')).outcome is Outcome.PARTIAL
@@ -553,7 +600,7 @@ class TestLicences:
 
     @pytest.mark.parametrize(
         "changes",
-        [{"assignedLicenses": ABSENT}, {"assignedLicenses": None}, {"assignedLicenses": "none"}],
+        [{"assignedLicenses": wrong} for wrong in (ABSENT, None, "none", [None], [SKU], [{"skuId": None}], [{}])],
     )
     def test_unread_licences(self, changes: dict[str, Any]) -> None:
         assert self.judge(guest(1, **changes)).outcome is Outcome.NOT_ASSESSED
