@@ -141,9 +141,10 @@ def invitations_do_not_linger(pending_invitations: PendingInvitations, threshold
         "pending by age": dict(sorted(t.by_age.items())),
         "without a readable state or age": t.unknown,
     }
+    waiting = "has" if t.old == 1 else "have"
     if t.very_old or t.old > thresholds.pending_tolerance_count:
         return failed(
-            f"{number(t.old, 'invitation')} pending for more than {thresholds.pending_days} days, "
+            f"{number(t.old, 'invitation')} {waiting} been pending for more than {thresholds.pending_days} days, "
             f"the oldest for {t.oldest:,}.",
             observed=observed,
         )
@@ -151,7 +152,8 @@ def invitations_do_not_linger(pending_invitations: PendingInvitations, threshold
         raise UnknownValueError(f"the invitation state or age of {number(t.unknown, 'guest')} is not known")
     if t.old:
         return partial(
-            f"{number(t.old, 'invitation')} pending for more than {thresholds.pending_days} days.", observed=observed
+            f"{number(t.old, 'invitation')} {waiting} been pending for more than {thresholds.pending_days} days.",
+            observed=observed,
         )
     if not t.pending:
         return passed("No invitation is pending.", observed=observed)
@@ -203,7 +205,7 @@ class PendingAccess(Tally):
             older = days is not None and days > self.context.thresholds.pending_days
             self.old += older
             self.young += not older
-            self.concern(guest, f"pending for {days:,} days, and {', '.join(access)}", days=days)
+            self.concern(guest, f"pending for {number(days, 'day')}, and {', '.join(access)}", days=days)
 
     def _held(self, guest: Guest) -> tuple[list[str], list[str]]:
         """Return what a guest holds in words: power, and plain access."""

@@ -134,9 +134,7 @@ def _counted(earlier: Mapping[str, Any], now: Finding) -> Change | None:
     if not isinstance(count, int) or count == now.affected.count:
         return None
     kind = "worse" if now.affected.count > count else "better"
-    return Change(
-        kind, f"It concerned {count:,} objects and now {now.affected.count:,}.", now.control.code, now.severity
-    )
+    return Change(kind, f"Objects concerned: {now.affected.count:,}, before {count:,}.", now.control.code, now.severity)
 
 
 def _grown(earlier: Path, assessment: Assessment) -> Iterator[Change]:

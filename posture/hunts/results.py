@@ -53,7 +53,8 @@ class Window:
         if self.since is None or self.until is None:
             return f"{self.source}: {self.rows:,} rows, none with a time."
         kept = f", kept for {self.retention_days} days in this tenant" if self.retention_days else ""
-        span = f"{self.since:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M} UTC, {self.days:.1f} days"
+        days = f"{self.days:.1f}".removesuffix(".0")
+        span = f"{self.since:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M} UTC, {days} days"
         undated = f"; {self.undated:,} rows tell no time" if self.undated else ""
         return f"{self.source}: {self.rows:,} rows from {span}{kept}{undated}."
 

@@ -73,13 +73,13 @@ def domains(
         return None
     shown = [(d, n) for d, n in counts.items() if d != "further domains"][:8]
     most = max(n for _, n in shown)
-    left, room = 176.0, WIDTH - 176.0 - 40.0
+    left, room = 190.0, WIDTH - 190.0 - 40.0
     parts: list[Markup] = []
     for place, (label, count) in enumerate(shown):
         y = place * _ROW
         wide = max(room * count / most, 2.0)
         mail = label in personal
-        parts.append(svg("text", _short(marked(label), 24), class_="d", x=0, y=y + 14))
+        parts.append(svg("text", _short(marked(label), 28), class_="d", x=0, y=y + 14))
         parts.append(svg("rect", class_="w" if mail else "i", x=left, y=y + 3, width=wide, height=14, rx=3))
         if mail:
             parts.extend(_hatch(left, y + 3, wide, 14))
@@ -88,7 +88,8 @@ def domains(
     others = distinct - len(shown)
     foot = len(shown) * _ROW + 14
     if rest > 0:
-        words = f"{rest:,} in {others:,} further domains" if others > 0 else f"{rest:,} more"
+        further = "1 further domain" if others == 1 else f"{others:,} further domains"
+        words = f"{rest:,} in {further}" if others > 0 else f"{rest:,} more"
         parts.append(svg("text", words, class_="s", x=0, y=foot))
     elif any(d in personal for d, _ in shown):
         foot -= 14
@@ -99,7 +100,8 @@ def domains(
     said = ", ".join(f"{marked(d)} {n:,}{' (personal mail)' if d in personal else ''}" for d, n in shown)
     drawn = svg("svg", *parts, viewBox=f"0 0 {WIDTH:.0f} {foot + 6:.0f}", role="img", aria_label=f"{title}: {said}.")
     rows = tuple((domain(d) + (" (personal mail)" if d in personal else ""), n) for d, n in counts.items())
-    lead = f"Home domain of {total:,} guests, {distinct:,} in all"
+    one = "guest comes" if total == 1 else "guests come"
+    lead = f"{total:,} {one} from {distinct:,} {'domain' if distinct == 1 else 'domains'}"
     return Drawing(name, title, lead, drawn, DataTable(("Domain", "Guests"), rows))
 
 

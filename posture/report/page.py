@@ -18,11 +18,12 @@ from posture.report.charts import DataTable, Drawing, Segment
 from posture.report.dates import iso_minute, long_date, percent, plural
 from posture.report.guest_rows import eligible_roles_known
 from posture.report.json_v1 import manifest_sha256
-from posture.report.population import Block, Population, pack, population
+from posture.report.packed import Block, pack
+from posture.report.population import Population, population
 from posture.report.text import json_text, marked, shown, slug
 from posture.report.view import RunView
 from posture.settings import Severity, changed
-from posture.snapshot.types import Fact, Gap
+from posture.snapshot.types import Fact, Gap, GapReason
 
 _VALUE_LIMIT = 320
 _IDS_SHOWN = 3
@@ -127,6 +128,7 @@ class Item:
     about: str
     cards: tuple[Card, ...]
     others: tuple[str, ...]
+    outcome: str
     kind: str
     outcome_words: str
     loose: bool
@@ -180,6 +182,17 @@ class Hunt:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlock:
+    """What would make some sources readable, the controls that wait for them, and what was answered instead."""
+
+    what: str
+    reasons: str
+    codes: tuple[str, ...]
+    names: tuple[str, ...]
+    answers: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One source that was read, for the appendix."""
 
@@ -216,7 +229,9 @@ class Page:
     whole: str
     unread: str
     cards: tuple[Card, ...]
-    gaps: tuple[tuple[Gap, str, tuple[str, ...]], ...]
+    unlocks: tuple[Unlock, ...]
+    changed: str
+    changes: tuple[tuple[str, str, str, str], ...]
     drawings: tuple[Drawing, ...]
     activity: tuple[Drawing, ...]
     hunts: tuple[Hunt, ...]
@@ -265,7 +280,7 @@ def page(run: RunView) -> Page:
     bar, segments = charts.outcome_bar([(KINDS[o], count, said) for o, count, said in words.counted(assessment.counts)])
     shown = people if run.options.people else Population(total=people.total)
     queries = _queries(assessment.leads)
-    block = pack(shown, queries)
+    block = pack(shown.rows, queries)
     return Page(
         run=run,
         assessment=assessment,
@@ -282,7 +297,9 @@ def page(run: RunView) -> Page:
         whole=words.completeness_of(run),
         unread=words.unread(assessment),
         cards=cards,
-        gaps=tuple((gap, words.REASONS[gap.reason], tuple(codes)) for gap, codes in assessment.gaps),
+        unlocks=_unlocks(assessment),
+        changed=words.changes_words(run.changes) if run.changes else "",
+        changes=_changes(run, {c.code: c.title for c in cards}),
         drawings=_drawings(assessment),
         activity=_activity(run),
         hunts=_hunts(run),
@@ -314,6 +331,35 @@ def page(run: RunView) -> Page:
     )
 
 
+def _unlocks(assessment: Assessment) -> tuple[Unlock, ...]:
+    """Return what could not be read by what unlocks it: what most controls wait for first, what was not asked last."""
+    ways: dict[str, list[tuple[Gap, tuple[str, ...]]]] = {}
+    for gap, codes in assessment.gaps:
+        ways.setdefault(gap.unlock, []).append((gap, codes))
+    made = [
+        Unlock(
+            what,
+            ", ".join(dict.fromkeys(words.REASONS[gap.reason] for gap, _ in held)),
+            tuple(sorted({code for _, codes in held for code in codes})),
+            tuple(gap.name.replace("_", " ") for gap, _ in held),
+            tuple(gap for gap, _ in held if gap.reason not in _CHOSEN),
+        )
+        for what, held in ways.items()
+    ]
+    return tuple(sorted(made, key=lambda u: (not u.answers, -len(u.codes), u.what)))
+
+
+_CHOSEN = (GapReason.NOT_ASKED, GapReason.DECLINED)
+
+
+def _changes(run: RunView, titles: Mapping[str, str]) -> tuple[tuple[str, str, str, str], ...]:
+    """Return kind, code, title and words of each change, what to worry about first."""
+    found = words.changes_ordered(run.changes) if run.changes else []
+    return tuple(
+        (c.kind.replace("-", " ").capitalize(), c.code, titles.get(c.code, ""), words.sentence(c.words)) for c in found
+    )
+
+
 def _tiles(run: RunView, people: Population) -> tuple[Tile, ...]:
     numbers = run.assessment.guests
     if numbers.total is None:
@@ -327,8 +373,8 @@ def _tiles(run: RunView, people: Population) -> tuple[Tile, ...]:
     domains = plural(numbers.domains, "home domain") if numbers.domains else ""
     seen = (
         Tile(f"{people.unseen:,}", f"not seen for {days} days", _share(people.unseen, numbers.total, people.unrecorded))
-        if people.seen_read
-        else Tile("–", f"not seen for {days} days", _why(run, "guest_sign_in_activity") if numbers.total else "")
+        if people.seen_read or not numbers.total
+        else Tile("–", f"not seen for {days} days", _why(run, "guest_sign_in_activity"))
     )
     return (
         Tile(f"{numbers.total:,}", "guest" if numbers.total == 1 else "guests", external or domains),
@@ -345,19 +391,24 @@ def _tiles(run: RunView, people: Population) -> tuple[Tile, ...]:
 def _role_tile(run: RunView, people: Population, total: int) -> Tile:
     """Say how many guests hold a directory role; none only where active and eligible ones were read."""
     label, held = "hold a directory role", people.with_role
+    if not total:
+        return Tile("0", label, "")
     eligible = eligible_roles_known(run.snapshot)
     if held:
         return Tile(
             f"{held:,}", label, f"given directly, active{' or eligible' if eligible else '; eligible not read'}"
         )
     if held is not None:
-        return Tile("0", label, "none given directly")
+        groups = "privileged_group_members" in run.snapshot.facts
+        return Tile("0", label, "none given directly" + ("" if groups else "; through groups not read"))
     unread = "role_assignments" if "role_assignments" not in run.snapshot.facts else "role_eligibilities"
-    return Tile("–", label, _why(run, unread) if total else "")
+    return Tile("–", label, _why(run, unread))
 
 
 def _share(part: int, total: int, unrecorded: int) -> str:
-    said = [f"{percent(part / total)} of all guests" if total and part else ""]
+    if not total:
+        return ""
+    said = [percent(part / total) if part else ""]
     if unrecorded:
         said.append(f"{unrecorded:,} without a record")
     return "; ".join(s for s in said if s) or "all were seen since"
@@ -462,18 +513,27 @@ def _affected(finding: Finding) -> tuple[tuple[str, ...], tuple[tuple[str, ...],
     sample = finding.affected.sample
     if not sample:
         return (), ()
-    extra = sorted({k for row in sample for k, v in row.items() if k not in _OWN and v not in (None, "", [])})[:3]
+    extra = sorted({k for row in sample for k, v in row.items() if k not in _OWN and not _told(row, v)})[:3]
     rows = []
     for row in sample:
         name = next((row[k] for k in _NAMES if isinstance(row.get(k), str) and row[k]), "")
         address = next((str(row[k]) for k in _ADDRESSES if row.get(k)), "")
         cells = [marked(name or str(row.get("id", "")), 80), marked(address, 100) if address else "–"]
         cells.append(marked(str(row.get("why", "")), 160) if row.get("why") else "–")
-        cells.extend(marked(json_text(row[k]), 120) if row.get(k) not in (None, "", []) else "–" for k in extra)
+        cells.extend(_plain(row[k]) if row.get(k) not in (None, "", []) else "–" for k in extra)
         if row.get("accepted"):
             cells[2] = f"accepted; {cells[2]}"
         rows.append(tuple(cells))
     return ("Name", "Address or id", "Why", *map(_spaced, extra)), tuple(rows)
+
+
+def _told(row: Mapping[str, Any], value: Any) -> bool:
+    """Whether a value is nothing, or a number that the reason names already."""
+    return value in (None, "", []) or (type(value) is int and f"{value:,}" in str(row.get("why", "")))
+
+
+def _plain(value: Any) -> str:
+    return f"{value:,}" if type(value) is int else marked(json_text(value), 120)
 
 
 def _spaced(key: str) -> str:
@@ -632,9 +692,9 @@ def _frameworks(cards: Sequence[Card]) -> tuple[Framework, ...]:
         items = tuple(_item(entry, by_code) for entry in found["items"])
         if not any(i.cards for i in items):
             continue
-        states = Counter(i.outcome_words.lower() for i in items)
-        order = [w.lower() for w in words.OUTCOMES.values()] + [_UNCOVERED.lower()]
-        said = ", ".join(f"{states[w]} {w}" for w in order if states[w])
+        states = Counter(i.outcome for i in items)
+        open_ = f"{states['']:,} {_UNCOVERED.lower()}" if states[""] else ""
+        said = ", ".join(w for w in (words.counts_words(states), open_) if w)
         made.append(
             Framework(f"framework-{slug(key, 'other')}", key, found["title"], found["measured_against"], items, said)
         )
@@ -654,6 +714,7 @@ def _item(entry: Mapping[str, Any], by_code: Mapping[str, Card]) -> Item:
         entry["about"],
         found,
         others,
+        worst.outcome if worst else "",
         worst.kind if worst else "",
         worst.outcome_words if worst else _UNCOVERED,
         entry["state"] == "touched",

@@ -128,12 +128,16 @@ def _cut(name: str, limit: int) -> str:
 
 
 def _reach(reach: Reach | None) -> str:
-    """Return what a guest reaches in words; what was not read is not named."""
+    """Return what a guest reaches in words, and what of it was not read."""
     if reach is None:
         return ""
     named = {"group": reach.groups, "team": reach.teams, "application": reach.apps, "role": reach.roles}
-    words = [f"{n:,} {name if n == 1 else name + 's'}" for name, n in named.items() if n is not None]
-    return ", ".join([*words, *([f"owns {reach.owns:,}"] if reach.owns else [])])
+    words = [f"{n:,} {name if n == 1 else name + 's'}" for name, n in named.items() if n]
+    words += [f"owns {reach.owns:,}"] if reach.owns else []
+    unread = [f"{name}s" for name, n in named.items() if n is None] + (["owned objects"] if reach.owns is None else [])
+    if not words:
+        return "" if len(unread) > len(named) else "nothing that was read" if unread else "nothing"
+    return ", ".join(words) + (f" ({', '.join(unread)} not read)" if unread else "")
 
 
 def _table(tree: InvitationTree, roots: list[Branch]) -> DataTable:

@@ -232,7 +232,7 @@ def _worst(assessment: Assessment, found: Sequence[Finding]) -> str:
     """Return the worst finding as a headline; what it may not stand for, so little was seen or so little is wrong."""
     head = headline(found[0].summary)
     if assessment.score.value is None:
-        return f"Only {percent(assessment.score.coverage)} could be assessed; the worst of it: {_after(head)}"
+        return f"Only {percent(assessment.score.coverage)} could be assessed; worst so far: {_after(head)}"
     if found[0].outcome is Outcome.PARTIAL and not assessment.counts["fail"]:
         held = plural(len(found), "control holds", "controls hold")
         return f"Nothing that was read fails; {held} in part: {_after(head)}"
@@ -268,7 +268,8 @@ def lead(assessment: Assessment) -> str:
         those = "that is" if unseen == 1 else "those are"
         said.append(f"{_number(unseen)} could not be assessed, and {those} not counted as good.")
     pending = assessment.guests.pending
-    if pending:
+    headline_is_it = any(f.control.code == _PENDING for f in open_findings(assessment)[:1])
+    if pending and not headline_is_it:
         old = sum(
             n
             for age, n in assessment.guests.pending_by_age.items()
@@ -279,6 +280,7 @@ def lead(assessment: Assessment) -> str:
     return " ".join(said)
 
 
+_PENDING = "GUEST-INV-006"
 _SMALL = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 
 
@@ -332,6 +334,10 @@ def gains(assessment: Assessment) -> dict[str, float]:
     }
 
 
+_SHORT = 3
+"""Words up to which a sentence such as "List the partners" is not enough alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing to do first: what it is, what it takes, gains and breaks."""
@@ -371,9 +377,11 @@ def effort(finding: Finding) -> str:
 
 
 def first_sentence(words: str) -> str:
-    """Return the first sentence of a paragraph of ours."""
-    head, dot, _ = words.partition(". ")
-    return head + "." if dot else words
+    """Return the first sentence of a paragraph of ours, and the next where the first is too short to act on."""
+    head, dot, rest = words.partition(". ")
+    if not dot:
+        return words
+    return f"{head}." if len(head.split()) > _SHORT else f"{head}. {first_sentence(rest)}"
 
 
 def completeness_of(run: RunView) -> str:

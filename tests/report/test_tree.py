@@ -42,15 +42,15 @@ def test_a_chain() -> None:
     root, drawing = drawn(tree(member("Ann"), member("Lee", guest("Bob", guest("Cid")), guest("Dan"), invited=7)))
     assert words(root) == [
         "Lee · member, invited 7",
-        "Bob · guest, invited 1 · reaches 1 group, 0 roles",
+        "Bob · guest, invited 1 · reaches 1 group (teams, applications, owned objects not read)",
         "Cid",
         "Dan and 5 more",
         "Ann · member, invited 0",
     ]
     assert drawing.table.rows[:3] == (
-        ("Bob", "Lee", "the log", "Accepted", 1, "1 group, 0 roles"),
-        ("Dan", "Lee", "the log", "Accepted", 0, "1 group, 0 roles"),
-        ("Cid", "Bob ← Lee", "the log", "Accepted", 0, "1 group, 0 roles"),
+        ("Bob", "Lee", "the log", "Accepted", 1, "1 group (teams, applications, owned objects not read)"),
+        ("Dan", "Lee", "the log", "Accepted", 0, "1 group (teams, applications, owned objects not read)"),
+        ("Cid", "Bob ← Lee", "the log", "Accepted", 0, "1 group (teams, applications, owned objects not read)"),
     )
     assert drawing.table.note == "5 further guests are in guests.csv."
     assert root.attrib["role"] == "img"

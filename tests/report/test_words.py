@@ -11,7 +11,9 @@ from posture.report import dates, json_v1, markdown, words
 from posture.report.html import render
 from posture.report.no_people import without_people
 from posture.report.terminal import summary_lines
+from posture.report.view import Change, Changes
 from posture.settings import AcceptedRisk, Attestation, Settings, Severity
+from posture.snapshot.types import Gap, GapReason
 from tests import facts as f
 from tests.report import builder
 
@@ -60,7 +62,36 @@ def test_nothing_open_is_never_called_fine_where_something_was_not_seen(assessme
         "Nothing that could be read fails; 1 control could not be assessed."
     )
     assert words.verdict(judged(assessment, Outcome.NOT_ASSESSED, Outcome.ERROR)) == "Nothing could be assessed."
-    assert words.verdict(judged(assessment, Outcome.PASS, Outcome.FAIL)) == "It fails."
+    assert words.verdict(judged(assessment, Outcome.PASS, Outcome.FAIL)) == (
+        "Only 33 % could be assessed; worst so far: it fails."
+    )
+    seen = replace(assessment, score=replace(assessment.score, value=80.0))
+    assert words.verdict(judged(seen, Outcome.PASS, Outcome.FAIL)) == "It fails."
+    assert words.verdict(judged(seen, Outcome.PASS, Outcome.PARTIAL)) == (
+        "Nothing that was read fails; 1 control holds in part: it partials."
+    )
+
+
+def test_sources_left_unread_are_told_even_where_every_control_was_assessed(assessment):
+    left = (Gap("log_export", GapReason.NOT_ASKED, ""), ("GUEST-VIS-001", "GUEST-VIS-002"))
+    seen = judged(assessment, Outcome.PASS, gaps=(left,))
+    assert (
+        words.unread(seen) == "1 source was not read: read only when asked for (1); 2 controls would tell more with it."
+    )
+    assert words.unread(judged(assessment, Outcome.PASS, gaps=())) == ""
+
+
+def test_changes_are_summed_up_with_what_to_worry_about_first():
+    rows = (Change("better", "x"), Change("setting", "x"), Change("opened", "x"), Change("better", "x"))
+    told = Changes(builder.TODAY, rows, {"guests gone": 1, "new guests": 2})
+    assert words.changes_words(told) == "1 new finding, 2 better, 1 setting changed; 1 guest gone, 2 new guests."
+    assert [c.kind for c in words.changes_ordered(told)] == ["opened", "better", "better", "setting"]
+    assert words.changes_words(Changes(builder.TODAY)) == "No finding and no setting differs."
+
+
+def test_the_score_is_not_said_twice_where_both_numbers_are_the_same(assessment):
+    score = replace(assessment.score, value=6.2, low=5.8, cap=None, without_accepted=6.3, coverage=0.87)
+    assert words.score_rest(replace(assessment, score=score)) == "with 87 % assessed"
 
 
 def test_accepted_findings_do_not_make_the_headline(tmp_path):
