@@ -30,6 +30,8 @@ Source: https://learn.microsoft.com/entra/identity/monitoring-health/howto-manag
 """
 
 _LICENCE = "Entra ID P1 (sign-in activity)"
+_AHEAD = timedelta(days=1)
+"""A time further ahead of the run than this is none: clocks differ and runs last, but not for a day."""
 
 
 def _day(when: datetime) -> str:
@@ -57,6 +59,7 @@ class IdleGuests(Tally):
         limits = context.thresholds
         self._stale = context.taken_at - timedelta(days=limits.stale_days)
         self._long = context.taken_at - timedelta(days=limits.stale_fail_days)
+        self._ahead = context.taken_at + _AHEAD
         self._attempts_count = limits.count_failed_attempts_as_use
         audits = context.facts.get("directory_audits")
         since = context.taken_at - timedelta(days=limits.exempt_reenabled_days)
@@ -78,13 +81,16 @@ class IdleGuests(Tally):
         if seen is None:
             self._without_success(guest)
             return
+        if seen > self._ahead:
+            self.unknown += 1
+            return
         self.successes += 1
         if seen < self._stale:
             self._idle(guest, seen)
 
     def _without_success(self, guest: Guest) -> None:
         created = guest.created
-        if created is not None and created >= self._stale:
+        if created is not None and self._stale <= created <= self._ahead:
             return  # too new to be idle
         try:
             attempt = last_attempt(guest.side.get("guest_sign_in_activity"))
@@ -93,6 +99,9 @@ class IdleGuests(Tally):
             return
         if attempt is None:
             self.silent += 1
+            return
+        if attempt > self._ahead:
+            self.unknown += 1
             return
         self.attempts += 1
         if attempt < self._stale:
@@ -263,26 +272,28 @@ class SilentGuests(Tally):
     def __init__(self, context: TallyContext) -> None:
         super().__init__(context)
         self._limit = context.taken_at - timedelta(days=context.thresholds.never_signed_in_days)
+        self._ahead = context.taken_at + _AHEAD
         self.recorded = self.late = self.legacy = self.unknown = 0
 
     def add(self, guest: Guest) -> None:
         """Count one guest; most have a success on record and are done with."""
-        if guest.last_success is not None:
+        seen = guest.last_success
+        if seen is not None and seen <= self._ahead:
             self.recorded += 1
             return
         if guest.pending or guest.enabled is False:
             return
         since = guest.state_since
-        if since is not None and since >= self._limit:
+        if since is not None and self._limit <= since <= self._ahead:
             return  # too new to tell
         try:
             attempt = last_attempt(guest.side.get("guest_sign_in_activity"))
         except UnknownValueError:
             self.unknown += 1
             return
-        if attempt is not None:
+        if attempt is not None and attempt <= self._ahead:
             self.recorded += 1
-        elif since is None or guest.enabled is None:
+        elif attempt is not None or since is None or since > self._ahead or guest.enabled is None:
             self.unknown += 1
         else:
             created = guest.created

@@ -76,6 +76,16 @@ class TestIdle:
         assert found.outcome is outcome, found.summary
         assert found.affected.count == (0 if outcome is Outcome.PASS else len(activity))
 
+    @pytest.mark.parametrize("ahead", [success(1, -2), success(1, -30_000), attempt(1, -2)])
+    def test_a_time_ahead_of_the_run_proves_no_use(self, ahead: dict[str, Any]) -> None:
+        assert self.judge(ahead).outcome is Outcome.NOT_ASSESSED
+        assert self.judge(success(1, -0.5)).outcome is Outcome.PASS, "clocks differ, and a run lasts"
+
+    def test_a_guest_made_in_the_future_is_not_new(self) -> None:
+        facts = twenty(attempt(1, 400))
+        facts["guests"][0] = old(1, createdDateTime=ago(-400))
+        assert self.judge(**facts).outcome is Outcome.FAIL
+
     def test_severities(self) -> None:
         assert self.judge(success(1, 181)).severity is Severity.HIGH
         assert self.judge(success(1, 91)).severity is Severity.LOW
@@ -254,6 +264,7 @@ class TestSilent:
             old(1, createdDateTime=None, externalUserStateChangeDateTime=None),
             old(1, createdDateTime=ABSENT, externalUserStateChangeDateTime=ABSENT),
             old(1, createdDateTime="soon", externalUserStateChangeDateTime=7),
+            old(1, externalUserStateChangeDateTime=ago(-400)),
             old(1, accountEnabled=None),
             old(1, accountEnabled="yes"),
         ],
