@@ -65,6 +65,7 @@ class _Probe(Source):
     goes_on = False
     tested = True
     one_by_one = False
+    batches = 0
     a_minute: float | None = None
     small: Any = None
 
@@ -112,7 +113,9 @@ class _Probe(Source):
         raise NotFoundError("Azure Resource Manager is not asked in this cloud")
 
     def questions(self, paths: Sequence[str]) -> Sequence[str]:
-        self.tested, self.one_by_one = bool(paths), True
+        self.tested = bool(paths) or self.batches > 0
+        self.one_by_one = True
+        self.batches += math.ceil(len(paths) / BATCH)
         return paths[:1]
 
     async def collected(self, rows: AsyncIterator[tuple[str, bytes]], path: str, **how: Any) -> FileRows:
@@ -229,7 +232,9 @@ class _Checking:
         each = 60 / probe.a_minute if probe.a_minute else _SECONDS_A_PAGE
         requests: int | None = 1
         if g.asks_per:
-            requests = self._batches(g.asks_per)
+            bound = self._batches(g.asks_per)
+            # What stands in the first page of a list may be asked about in batches that are not full.
+            requests = None if bound is None else max(bound, probe.batches)
         elif probe.rows is not None:
             # The count before and after stand beside the pages; an empty list is a page too.
             requests = max(1, math.ceil(probe.rows / (probe.page_size or probe.rows or 1))) + 2 + probe.extra

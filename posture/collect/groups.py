@@ -71,7 +71,9 @@ async def privileged_group_members(
 
     Which groups those are is told by four sources. Where one of the later three
     is missing, the groups it alone would name are not read; a group that has no
-    row here is unknown to whoever asks, never empty.
+    row here is unknown to whoever asks, never empty. An excluded group that the
+    list of groups does not know is asked about too: it was made since, or 404
+    says that it is gone.
     """
     known = {g["id"] for g in groups if isinstance(g.get("id"), str)}
     wanted = {g["id"] for g in groups if g.get("isAssignableToRole") is True and isinstance(g.get("id"), str)}
@@ -79,10 +81,13 @@ async def privileged_group_members(
         _leaves_out(graph, "hold a role without being marked for it", role_assignments)
     else:
         wanted |= {p for a in role_assignments if isinstance(p := a.get("principalId"), str) and p in known}
+    unlisted: set[str] = set()
     if isinstance(conditional_access_policies, Gap):
         _leaves_out(graph, "are excluded from Conditional Access", conditional_access_policies)
     else:
-        wanted |= {g for g in _excluded_groups(conditional_access_policies) if g in known}
+        excluded = _excluded_groups(conditional_access_policies)
+        wanted |= excluded & known
+        unlisted = excluded - known
     # Any group may be an eligible member of a role-assignable one; its members then activate for themselves.
     # Source: https://learn.microsoft.com/entra/id-governance/privileged-identity-management/concept-pim-for-groups
     if not isinstance(group_eligibilities, Gap):
@@ -90,8 +95,15 @@ async def privileged_group_members(
     elif group_eligibilities.reason is not GapReason.LICENCE:
         _leaves_out(graph, "are eligible for another group", group_eligibilities)
     template = f"/groups/{{}}/transitiveMembers?$select={_PERSON}&$top={PAGE}"
-    rows = related(graph, sorted(wanted), template, "members")
-    return await graph.collected(rows, "/groups", label="members")
+
+    async def rows() -> AsyncIterator[tuple[str, bytes]]:
+        async for row in related(graph, sorted(wanted), template, "members"):
+            yield row
+        if unlisted:
+            async for row in related(graph, sorted(unlisted), template, "members", may_be_none=True):
+                yield row
+
+    return await graph.collected(rows(), "/groups", label="members")
 
 
 def _leaves_out(graph: Source, which: str, gap: Gap) -> None:

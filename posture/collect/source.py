@@ -602,7 +602,14 @@ def _is_absence(error: NotFoundError) -> bool:
 
 
 async def related(
-    graph: Source, ids: Sequence[str], template: str, prop: str, *, eventual: bool = False, version: str = "v1.0"
+    graph: Source,
+    ids: Sequence[str],
+    template: str,
+    prop: str,
+    *,
+    eventual: bool = False,
+    version: str = "v1.0",
+    may_be_none: bool = False,
 ) -> AsyncIterator[tuple[str, bytes]]:
     """Yield `{"id": …, "<prop>": [all related objects]}` for each id, as Graph would expand it.
 
@@ -611,7 +618,7 @@ async def related(
     unknown.
     """
     paths = {template.format(segment(i)): i for i in ids}
-    async for path, answer in gathered(graph, list(paths), version=version, eventual=eventual):
+    async for path, answer in gathered(graph, list(paths), version=version, eventual=eventual, may_be_none=may_be_none):
         row_id, size = paths[path], 0
         items: dict[bytes, None] = {}
         async with aclosing(graph.graph.rest_of(answer, eventual=eventual)) as rest:

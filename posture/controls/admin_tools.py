@@ -131,7 +131,7 @@ def portals_are_closed_to_guests(
         without_policies(conditional_access_policies, security_defaults)
         return partial("Security defaults alone ask for MFA before Azure management.")
     left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
-    left_out = replace(left_out, break_glass=(*left_out.break_glass, *thresholds.guest_admin_exception_groups))
+    left_out = replace(left_out, allowed_groups=thresholds.guest_admin_exception_groups)
     policies = guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups)
     found = {words: coverage(policies, left_out, _blocks, application=app) for app, words in _TARGETS.items()}
     closed = [words for words, c in found.items() if not c.missing]

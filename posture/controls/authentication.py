@@ -94,7 +94,9 @@ def guests_must_pass_mfa(
     Holds when enforced Conditional Access policies ask every kind of outsider
     for MFA on all resources, with no guest left out by kind, name or group.
     Technicians of service providers, `break_glass_ids` and
-    `allowed_excluded_app_ids` may be left out. Partial when a policy has holes,
+    `allowed_excluded_app_ids` may be left out; a group among `break_glass_ids`
+    may hold no guest, and a group that no longer exists leaves out nobody.
+    Partial when a policy has holes,
     is report-only, can be met without MFA, or asks by authentication strength
     alone while guests without an Entra account exist, and when security
     defaults alone are on. Fails when nothing asks guests for MFA.

@@ -7,10 +7,11 @@ from typing import Any
 from posture.controls.registry import Tally, TallyContext, tally
 from posture.settings import Thresholds
 from posture.snapshot.conditional_access import (
+    GroupFacts,
     GuestExclusions,
-    all_guest_groups,
-    excluded_user_ids,
+    excluded_ids,
     external_counts,
+    group_facts,
 )
 from posture.snapshot.guests import Guest
 from posture.snapshot.power import person
@@ -28,13 +29,15 @@ class MfaExclusions(Tally):
     `without_entra` counts accepted guests who sign in by emailed code, Google,
     Facebook, a personal account or a SAML provider; `unknown_home` those whose
     `identities` do not tell. `members` are the external members among those
-    left out, as a finding shows them. Source: https://learn.microsoft.com/entra/external-id/user-properties
+    left out, as a finding shows them, `groups` the ids of the groups that
+    policies leave out. Source: https://learn.microsoft.com/entra/external-id/user-properties
     """
 
     def __init__(self, context: TallyContext) -> None:
         super().__init__(context)
         policies = context.facts.get("conditional_access_policies")
-        self._left_out = frozenset() if policies is None else excluded_user_ids(policies)
+        nobody: frozenset[str] = frozenset()
+        self._left_out, self.groups = (nobody, nobody) if policies is None else excluded_ids(policies)
         self.left_out: set[str] = set()
         self.members: list[dict[str, Any]] = []
         members = context.facts.get("external_members", ())
@@ -88,12 +91,20 @@ def exclusions(
     groups: Rows | Gap,
     thresholds: Thresholds,
 ) -> GuestExclusions:
-    """Return whom policies leave out, as far as it was read."""
+    """Return whom policies leave out, as far as it was read.
+
+    A group is gone where it is not in the list of all groups and the question
+    about its members, which is asked afterwards, found no such group either.
+    """
+    asked = frozenset() if isinstance(mfa_exclusions, Gap) else mfa_exclusions.groups
+    told = GroupFacts(*[frozenset[str]()] * 3) if isinstance(groups, Gap) else group_facts(groups, asked)
+    counts = external_counts(privileged_group_members, told.hidden)
     return GuestExclusions(
         users=mfa_exclusions if isinstance(mfa_exclusions, Gap) else mfa_exclusions.left_out,
-        groups=external_counts(privileged_group_members),
+        groups=counts,
+        gone=() if isinstance(privileged_group_members, Gap) else told.missing - counts.keys(),
         not_entra=_not_entra(mfa_exclusions),
-        guest_groups=groups if isinstance(groups, Gap) else all_guest_groups(groups),
+        guest_groups=groups if isinstance(groups, Gap) else told.all_guests,
         break_glass=thresholds.break_glass_ids,
         members=external_members if isinstance(external_members, Gap) else None,
         allowed_applications=thresholds.allowed_excluded_app_ids,

@@ -3,9 +3,9 @@
     guest_policies(conditional_access_policies, strengths=(), guest_groups=()) -> list[GuestPolicy]
     coverage(policies, exclusions, does, application="all", clients=…) -> Coverage
     guest_mfa(conditional_access_policies, security_defaults, exclusions, ...) -> GuestMfa
-    external_counts(privileged_group_members) -> dict[str, int]      for GuestExclusions.groups
-    all_guest_groups(groups) -> frozenset[str]                       for GuestExclusions.guest_groups
-    excluded_user_ids(conditional_access_policies) -> frozenset[str] whom a tally looks for
+    group_facts(groups, asked) -> GroupFacts, all_guest_groups(groups)  what the list of groups tells
+    external_counts(privileged_group_members, hidden) -> dict        for GuestExclusions.groups
+    excluded_ids(conditional_access_policies) -> (users, groups)     whom a tally looks for
 
 A policy counts for a kind of guest only where it is shown to reach it; what
 this version cannot read makes the policy *unclear*, never better.
@@ -84,8 +84,21 @@ _BUILT_IN_STRENGTHS = {f"00000000-0000-0000-0000-00000000000{n}" for n in (2, 3,
 Source: https://learn.microsoft.com/entra/identity/authentication/concept-authentication-strengths
 """
 _GUEST_RULE = re.compile(r'\(*\s*user\.userType\s+-eq\s+"Guest"\s*\)*', re.IGNORECASE)
-_BY_GUEST_GROUP = frozenset({"internalGuest", "b2bCollaborationGuest", "otherExternalUser"})
-"""Kinds whose userType is Guest, so that a dynamic group of all guests holds them."""
+_BY_GUEST_GROUP = frozenset({"internalGuest", "b2bCollaborationGuest"})
+"""Kinds whose userType is Guest, so that a dynamic group of all guests holds them.
+
+Of other external users the page says only that their type is not Member.
+
+Source: https://learn.microsoft.com/entra/external-id/authentication-conditional-access
+"""
+_ONE_FACTOR = frozenset({"password", "voice", "sms", "hardwareoath", "softwareoath", "email", "qrcodepin"}) | {
+    "federatedsinglefactor",
+    "x509certificatesinglefactor",
+}
+"""Modes that are no MFA alone; a combination names two with a comma between.
+
+Source: https://learn.microsoft.com/entra/identity/authentication/concept-authentication-strengths
+"""
 _NOT_ALWAYS_ENTRA = frozenset({"b2bCollaborationGuest", "b2bCollaborationMember", "otherExternalUser"})
 
 
@@ -159,23 +172,56 @@ def guest_policies(
     return [_policy(row, strengths, groups) for row in rows if row.get("state") != "disabled"]
 
 
-def _strengths(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        str(row.get("id")).casefold(): row.get("requirementsSatisfied")
-        for row in objects(rows, "authentication strengths")
-    }
+def _strengths(rows: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {str(row.get("id")).casefold(): row for row in objects(rows, "authentication strengths")}
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """What the list of all groups tells about those that policies name; ids in lower case.
+
+    `all_guests` are dynamic groups that take in every user of type Guest.
+    `hidden` are groups whose members are shown to nobody without a permission
+    that posture does not ask for, so that an empty list of theirs means nothing.
+    `missing` are those of the ids asked about that are in the list of no group.
+    """
+
+    all_guests: frozenset[str]
+    hidden: frozenset[str]
+    missing: frozenset[str]
+
+
+def group_facts(groups: Iterable[Mapping[str, Any]], asked: Collection[str] = ()) -> GroupFacts:
+    """Return what the list of all groups tells. A list without any group leaves nothing proven missing.
+
+    Sources: https://learn.microsoft.com/entra/identity/users/groups-dynamic-membership
+    https://learn.microsoft.com/graph/api/group-list-transitivemembers
+    """
+    all_guests, hidden, seen = set(), set(), False
+    missing = {i for i in asked if _ID.fullmatch(i)}
+    for group in objects(groups, "groups"):
+        group_id, seen = str(group.get("id")).casefold(), True
+        missing.discard(group_id)
+        if str(group.get("visibility")).casefold() == "hiddenmembership":
+            hidden.add(group_id)
+        if _takes_in_all_guests(group):
+            all_guests.add(group_id)
+    return GroupFacts(frozenset(all_guests), frozenset(hidden), frozenset(missing if seen else ()))
 
 
 def all_guest_groups(groups: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Return the ids of dynamic groups that take in every user of type Guest, in lower case.
+    """Return the ids of dynamic groups that take in every user of type Guest, in lower case."""
+    return group_facts(groups).all_guests
 
-    Source: https://learn.microsoft.com/entra/identity/users/groups-dynamic-membership
-    """
-    return frozenset(
-        str(group.get("id")).casefold()
-        for group in objects(groups, "groups")
-        if isinstance(rule := group.get("membershipRule"), str)
-        and _GUEST_RULE.fullmatch(rule.strip())
+
+def _takes_in_all_guests(group: Mapping[str, Any]) -> bool:
+    """A rule counts while the group is dynamic: one that was made static keeps its rule."""
+    rule, kinds = group.get("membershipRule"), group.get("groupTypes")
+    return (
+        isinstance(rule, str)
+        and _GUEST_RULE.fullmatch(rule.strip()) is not None
+        and isinstance(kinds, list)
+        and "DynamicMembership" in kinds
         and group.get("membershipRuleProcessingState") == "On"
     )
 
@@ -196,12 +242,13 @@ class _Reading:
             return frozenset()
         return frozenset(v.casefold() for v in value)
 
-    def people(self, obj: Mapping[str, Any], key: str) -> frozenset[str]:
+    def people(self, obj: Mapping[str, Any], key: str, *known: str) -> frozenset[str]:
         """Return the ids of people; a word for a set of people that is none we know makes the policy unclear."""
-        found = self.words(obj, key) - {"guestsorexternalusers"}
-        if not all(map(_ID.fullmatch, found)):
+        found = self.words(obj, key) - {"guestsorexternalusers", *known}
+        ids = frozenset(filter(_ID.fullmatch, found))
+        if found - ids:
             self.unclear.append(f"{key} has a word this version does not know")
-        return found
+        return ids
 
     def only(self, obj: Mapping[str, Any], known: Collection[str], words: str) -> None:
         """Note a part of the policy that this version does not know: it may leave somebody out."""
@@ -218,7 +265,9 @@ class _Reading:
         return {}
 
 
-def _policy(policy: Mapping[str, Any], strengths: Mapping[str, Any], guest_groups: frozenset[str]) -> GuestPolicy:
+def _policy(
+    policy: Mapping[str, Any], strengths: Mapping[str, Mapping[str, Any]], guest_groups: frozenset[str]
+) -> GuestPolicy:
     read = _Reading()
     state = _STATES.get(str(policy.get("state")), "")
     if not state:
@@ -240,8 +289,7 @@ def _policy(policy: Mapping[str, Any], strengths: Mapping[str, Any], guest_group
         state=state or "enabled",
         types=types,
         some_types=some_types,
-        individuals=bool(groups or users.get("includeRoles"))
-        or bool(read.words(users, "includeUsers") - {"all", "none", "guestsorexternalusers"}),
+        individuals=bool(read.people(users, "includeUsers", "all", "none") or groups or users.get("includeRoles")),
         groups=groups,
         applications=read.words(applications, "includeApplications") - {"none"},
         excluded_applications=read.words(applications, "excludeApplications"),
@@ -294,15 +342,16 @@ def _guest_block(users: Mapping[str, Any], key: str, read: _Reading) -> tuple[fr
 
 
 def _all_tenants(value: Any, key: str, read: _Reading) -> bool:
-    kind = value.get("membershipKind") if isinstance(value, dict) else None
-    if kind is None and isinstance(value, dict):
-        marker = str(value.get("@odata.type", "")).casefold()
-        kinds = {"allexternaltenants": "all", "enumeratedexternaltenants": "enumerated"}
-        kind = kinds.get(marker.rpartition("conditionalaccess")[2])
-    if kind not in ("all", "enumerated"):
+    tenants = value if isinstance(value, dict) else {}
+    marker = str(tenants.get("@odata.type", "")).casefold().rpartition("conditionalaccess")[2]
+    kinds = {"allexternaltenants": "all", "enumeratedexternaltenants": "enumerated"}
+    kind = tenants.get("membershipKind") or kinds.get(marker)
+    contradicts = kinds.get(marker, kind) != kind or (kind == "all" and tenants.get("members"))
+    if kind not in ("all", "enumerated") or contradicts:
         read.unclear.append(f"{key} does not say for which tenants")
-    # Unclear exclusions count for all tenants, unclear inclusions for some: the less protected reading.
-    return kind == "all" or (kind != "enumerated" and key.startswith("exclude"))
+        # Unclear exclusions count for all tenants, unclear inclusions for some: the less protected reading.
+        return key.startswith("exclude")
+    return bool(kind == "all")
 
 
 def _narrowed_applications(applications: Mapping[str, Any]) -> list[str]:
@@ -345,7 +394,7 @@ def _unlimited(value: Any, key: str) -> bool:
 
 
 def _grant(
-    policy: Mapping[str, Any], strengths: Mapping[str, Any], read: _Reading
+    policy: Mapping[str, Any], strengths: Mapping[str, Mapping[str, Any]], read: _Reading
 ) -> tuple[bool, str, tuple[str, ...]]:
     """Return whether it blocks, how it asks for MFA, and its terms of use."""
     grant = read.part(policy, "grantControls")
@@ -375,19 +424,27 @@ def _grant(
     return False, best if len(asks) == len(alternatives) else "weak", terms
 
 
-def _strength(grant: Mapping[str, Any], strengths: Mapping[str, Any], read: _Reading) -> str | None:
+def _strength(grant: Mapping[str, Any], strengths: Mapping[str, Mapping[str, Any]], read: _Reading) -> str | None:
     """Return "strength", "" for one that is met without MFA, or None where there is none."""
     value = grant.get("authenticationStrength")
     if value is None:
         return None
-    strength_id = str(value.get("id", "")).casefold() if isinstance(value, dict) else ""
+    inline = value if isinstance(value, dict) else {}
+    strength_id = str(inline.get("id", "")).casefold()
+    told = [inline, strengths.get(strength_id, {})]
+    satisfied = {said for s in told if (said := s.get("requirementsSatisfied")) is not None}
     if strength_id in _BUILT_IN_STRENGTHS:
-        return "strength"
-    satisfied = value.get("requirementsSatisfied") if isinstance(value, dict) else None
-    satisfied = satisfied or strengths.get(strength_id)
-    if satisfied not in ("mfa", "none"):
+        satisfied.add("mfa")
+    if satisfied not in ({"mfa"}, {"none"}) or (satisfied == {"mfa"} and any(map(_one_factor_is_enough, told))):
         read.unclear.append("posture cannot tell whether its authentication strength means MFA")
-    return "strength" if satisfied == "mfa" else ""
+        return ""
+    return "strength" if satisfied == {"mfa"} else ""
+
+
+def _one_factor_is_enough(strength: Mapping[str, Any]) -> bool:
+    """Whether a strength allows a single weak mode, whatever it says that it satisfies."""
+    allowed = strength.get("allowedCombinations")
+    return isinstance(allowed, list) and any(str(c).strip().casefold() in _ONE_FACTOR for c in allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,34 +454,53 @@ class GuestExclusions:
     `users` are the ids among all `excludeUsers` that are guests or external
     members, a Gap where the guest list was not read; `members` is the Gap where
     external members were not. `groups` maps the id of an excluded group to
-    how many externals it holds; a group missing from it was not read.
+    how many externals it holds; a group missing from it was not read. `gone`
+    are excluded groups that are proven not to exist any more.
     `not_entra` counts guests who sign in by code, Google, SAML or a personal
     account, to whom authentication strengths do not apply; a Gap where unknown.
-    `guest_groups` are dynamic groups of all guests (`all_guest_groups`).
-    `break_glass` are ids of accounts and groups that may be left out.
+    `guest_groups` are dynamic groups of all guests (`GroupFacts.all_guests`).
+    `break_glass` are ids of accounts and groups that may be left out, a group
+    as long as it is not known to hold externals: it is no place for guests.
+    `allowed_groups` may be left out whoever is in them.
     """
 
     users: Collection[str] | Gap
-    groups: Mapping[str, int]
+    groups: Mapping[str, int | None]
     not_entra: int | Gap
     guest_groups: Collection[str] | Gap = ()
     break_glass: Collection[str] = ()
+    allowed_groups: Collection[str] = ()
+    gone: Collection[str] = ()
     members: Gap | None = None
     allowed_applications: Collection[str] = (ENTITLEMENT_MANAGEMENT_APP,)
 
 
-def external_counts(privileged_group_members: Iterable[Mapping[str, Any]] | Gap) -> dict[str, int]:
-    """Return how many externals each group holds, for groups all of whose members could be read."""
+def external_counts(
+    privileged_group_members: Iterable[Mapping[str, Any]] | Gap, hidden: Collection[str] = ()
+) -> dict[str, int | None]:
+    """Return how many externals each group holds; None for a group not all of whose members could be read.
+
+    `hidden` are groups with hidden membership. One that shows nobody may hold
+    anybody, and so may a group in which one is nested.
+    """
     if isinstance(privileged_group_members, Gap):
         return {}
-    found = {}
+    found: dict[str, int | None] = {}
     for group in objects(privileged_group_members, "group members"):
-        members = group.get("members")
+        members, group_id = group.get("members"), str(group.get("id", "")).casefold()
         cut_short = "members@odata.nextLink" in group
         told = [_outside(m) for m in members] if isinstance(members, list) and not cut_short else [None]
-        if None not in told:
-            found[str(group.get("id", "")).casefold()] = sum(map(bool, told))
+        count = None if None in told else sum(map(bool, told))
+        if not count and isinstance(members, list) and _shows_nobody(group_id, members, hidden):
+            count = None
+        found[group_id] = count
     return found
+
+
+def _shows_nobody(group_id: str, members: list[Any], hidden: Collection[str]) -> bool:
+    """Whether hidden membership may keep somebody out of a group's list of members."""
+    nested = (str(m.get("id", "")).casefold() for m in members if isinstance(m, Mapping))
+    return (group_id in hidden and not members) or any(i in hidden for i in nested)
 
 
 def _outside(member: Any) -> bool | None:
@@ -523,7 +599,8 @@ def _weaknesses(
     if policy.excluded_roles - {DIRECTORY_SYNC_ROLE}:
         found.append("a policy leaves out directory roles")
     spared = {b.casefold() for b in exclusions.break_glass}
-    groups = [g for g in policy.excluded_groups - spared if exclusions.groups.get(g)]
+    allowed = {g.casefold() for g in exclusions.allowed_groups}
+    groups = [g for g in policy.excluded_groups - allowed if exclusions.groups.get(g)]
     if groups:
         found.append(f"a policy leaves out groups that hold externals ({len(groups)})")
     if not isinstance(exclusions.users, Gap):
@@ -535,11 +612,12 @@ def _weaknesses(
 
 def _unread_exclusions(policy: GuestPolicy, exclusions: GuestExclusions) -> list[str]:
     """Return what is not known about whom a policy leaves out."""
-    spared = {b.casefold() for b in exclusions.break_glass}
+    spared = {b.casefold() for b in (*exclusions.break_glass, *exclusions.allowed_groups)}
     found = []
-    unread = policy.excluded_groups - spared - exclusions.groups.keys()
+    unread = {g for g in policy.excluded_groups - spared - set(exclusions.gone) if exclusions.groups.get(g) is None}
     if unread:
-        found.append(f"the members of {len(unread)} groups left out of a policy could not be read")
+        count = "1 group" if len(unread) == 1 else f"{len(unread)} groups"
+        found.append(f"the members of {count} left out of a policy could not be read")
     if isinstance(exclusions.users, Gap):
         if policy.excluded_users - spared:
             found.append("a policy leaves out users by name and the guest list could not be read")
@@ -667,6 +745,10 @@ def _notes(policies: list[GuestPolicy], covered: Coverage) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def excluded_user_ids(conditional_access_policies: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Return the ids of all users whom some policy leaves out, in lower case."""
-    return frozenset().union(*(p.excluded_users for p in guest_policies(conditional_access_policies)))
+def excluded_ids(conditional_access_policies: Iterable[Mapping[str, Any]]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the ids of all users and of all groups that some policy leaves out, in lower case."""
+    policies = guest_policies(conditional_access_policies)
+    return (
+        frozenset().union(*(p.excluded_users for p in policies)),
+        frozenset().union(*(p.excluded_groups for p in policies)),
+    )

@@ -74,6 +74,32 @@ def test_a_group_left_out_is_unknown_to_the_controls_over_exclusions(tmp_path: P
     assert not [c for c in after if after[c] is Outcome.PASS and before[c] is not Outcome.PASS]
 
 
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        ((), Outcome.PASS),
+        # Somebody else's 404 proves nothing.
+        ((Fault("status", path="v1.0/groups/*/transitiveMembers", status=404, variant="html"),), Outcome.NOT_ASSESSED),
+    ],
+)
+def test_an_excluded_group_that_is_gone_leaves_out_nobody(
+    tmp_path: Path, fault: tuple[Fault, ...], outcome: Outcome
+) -> None:
+    shutil.copytree(find_sample("hardened"), tmp_path / "tenant")
+    file = tmp_path / "tenant" / f"{CONDITIONAL_ACCESS}.ndjson"
+    policies = [json.loads(line) for line in file.read_text().splitlines()]
+    gone = "0000dead-0000-4000-8000-000000000001"
+    for policy in policies:
+        policy["conditions"]["users"]["excludeGroups"].append(gone)
+    file.write_text("".join(json.dumps(p) + "\n" for p in policies))
+    told = run(load_tenant(tmp_path / "tenant"), tmp_path / "evidence", known_gatherers(), fault)
+    assert told.snapshot is not None
+    assert fault or any(gone in s.body for s in told.sent), "it is asked about"
+    controls = tuple(c for c in catalogue() if c.code == "GUEST-AUT-001")
+    (finding,) = evaluate(told.snapshot, Settings(), controls=controls).findings
+    assert finding.outcome is outcome, finding.summary
+
+
 def test_without_the_groups_themselves_it_is_a_gap(tmp_path: Path) -> None:
     found = _read(tmp_path, "hardened", Fault("forbidden", path="v1.0/groups", variant="directory"))
     gap = found.gaps[MEMBERS]

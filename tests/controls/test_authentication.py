@@ -43,7 +43,7 @@ def facts(*policies: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "guests": [guest(1), guest(2)],
         "external_members": [guest(5, userType="Member")],
         "privileged_group_members": [members_of(1, member(1)), members_of(2, outsider(1))],
-        "groups": [group(1), group(2)],
+        "groups": [group(1), group(2), group(7)],
         "authentication_strengths": [],
     }
     return {**found, **changes}
@@ -103,6 +103,7 @@ class TestMfa:
             (guest_policy(state=None), Outcome.NOT_ASSESSED),
             (guest_policy(grant={"builtInControls": ["unknownFutureValue"]}), Outcome.NOT_ASSESSED),
             (guest_policy(users={"excludeGroups": [object_id(7, 1)]}), Outcome.NOT_ASSESSED),
+            (guest_policy(users={"excludeGroups": [object_id(8, 1)]}), Outcome.PASS),  # no such group any more
             (
                 guest_policy(users={"includeGuestsOrExternalUsers": guest_block("unknownFutureValue")}),
                 Outcome.NOT_ASSESSED,
@@ -152,8 +153,10 @@ class TestMfa:
         assert self.judge(guest_policy(), external_members=gap("external_members")).outcome is Outcome.PASS
 
     def test_parameters(self) -> None:
-        left_out = guest_policy(users={"excludeGroups": [object_id(2, 1)]})
-        assert self.judge(left_out, settings=config(break_glass_ids=(object_id(2, 1),))).outcome is Outcome.PASS
+        for number, outcome in ((7, Outcome.PASS), (2, Outcome.PARTIAL)):  # a guest among them is no emergency account
+            left_out = guest_policy(users={"excludeGroups": [object_id(number, 1)]})
+            chosen = config(break_glass_ids=(object_id(number, 1).upper(),))
+            assert self.judge(left_out, settings=chosen).outcome is outcome
         spared = guest_policy(applications={"excludeApplications": ["Office365"]})
         assert self.judge(spared, settings=config(allowed_excluded_app_ids=("office365",))).outcome is Outcome.PASS
 

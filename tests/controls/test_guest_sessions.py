@@ -57,7 +57,7 @@ def facts(*policies: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "conditional_access_policies": list(policies),
         "guests": [guest(1)],
         "privileged_group_members": [members_of(1, member(1)), members_of(2, outsider(1))],
-        "groups": [group(1)],
+        "groups": [group(1), group(7)],
         "subscribed_skus": [P1],
     }
     return {**found, **changes}

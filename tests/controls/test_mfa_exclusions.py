@@ -84,3 +84,17 @@ def test_what_is_handed_to_the_judgement() -> None:
     assert lost.not_entra is refused
     assert isinstance(lost.members, Gap)
     assert isinstance(lost.guest_groups, Gap)
+
+
+def test_an_excluded_group_is_gone_where_two_answers_say_so() -> None:
+    here, gone, hidden = f.object_id(1, 1), f.object_id(2, 1), f.object_id(3, 1)
+    policy = f.guest_policy(users={"excludeGroups": [here, gone.upper(), hidden, "AllGuests"]})
+    counted = f.counted("mfa_exclusions", guests=[f.guest(1)], conditional_access_policies=[policy])
+    groups = [f.group(1), f.group(3, visibility="HiddenMembership")]
+    rows = [{"id": here, "members": []}, {"id": hidden, "members": []}]
+    found = exclusions(counted, [], rows, groups, Thresholds())
+    assert (found.gone, found.groups) == ({gone}, {here: 0, hidden: None})
+    made_since = [*rows, {"id": gone, "members": []}]
+    assert exclusions(counted, [], made_since, groups, Thresholds()).gone == set()
+    assert not exclusions(counted, [], f.gap("privileged_group_members"), groups, Thresholds()).gone
+    assert not exclusions(counted, [], rows, f.gap("groups"), Thresholds()).gone

@@ -18,6 +18,7 @@ OUTSIDERS = f.guest_block()
 FIVE = "internalGuest,b2bCollaborationGuest,b2bCollaborationMember,b2bDirectConnectUser,otherExternalUser"
 DEFAULTS_OFF = f.security_defaults()
 BREAK_GLASS = f.object_id(1, 4)
+GONE = f.object_id(70, 1)
 STRONG = {"id": "00000000-0000-0000-0000-000000000002"}
 
 
@@ -61,6 +62,20 @@ ALL = [
             grant={"builtInControls": [], "authenticationStrength": {"id": "own", "requirementsSatisfied": "mfa"}}
         ),
     ),
+    (
+        "a strength of strong modes",
+        f.guest_policy(
+            grant={
+                "builtInControls": [],
+                "authenticationStrength": {
+                    "id": "own",
+                    "requirementsSatisfied": "mfa",
+                    "allowedCombinations": ["fido2", "password,sms"],
+                },
+            }
+        ),
+    ),
+    ("a group that is gone left out", users(excludeGroups=[GONE])),
     ("break-glass left out", users(excludeUsers=[BREAK_GLASS.upper()], excludeGroups=[BREAK_GLASS])),
     ("a member left out", users(excludeUsers=[f.object_id(9)])),
     ("a group without guests left out", users(excludeGroups=[f.object_id(7, 1)])),
@@ -75,7 +90,7 @@ ALL = [
 
 @pytest.mark.parametrize("policy", [a[1] for a in ALL], ids=[a[0] for a in ALL])
 def test_every_kind_must_pass_mfa(policy: dict[str, Any]) -> None:
-    found = mfa(policy, groups={f.object_id(7, 1): 0})
+    found = mfa(policy, groups={f.object_id(7, 1): 0}, gone={GONE})
     assert (found.level, found.missing, found.reasons) == ("all", (), ())
 
 
@@ -114,12 +129,13 @@ SOME = [
     ("a role left out", users(excludeRoles=[f.object_id(1, 2)]), "directory roles"),
     ("guests in a group left out", users(excludeGroups=[f.object_id(8, 1)]), "hold externals"),
     ("a guest left out by name", users(excludeUsers=[f.object_id(1)]), "by name"),
+    ("a guest in the break-glass group", users(excludeGroups=[BREAK_GLASS]), "hold externals"),
 ]
 
 
 @pytest.mark.parametrize(("policy", "reason"), [s[1:] for s in SOME], ids=[s[0] for s in SOME])
 def test_a_hole_is_named(policy: dict[str, Any], reason: str) -> None:
-    found = mfa(policy, users=(f.object_id(1),), groups={f.object_id(8, 1): 3})
+    found = mfa(policy, users=(f.object_id(1),), groups={f.object_id(8, 1): 3, BREAK_GLASS: 1})
     assert found.level == "some"
     assert reason in "; ".join(found.reasons)
 
@@ -214,6 +230,44 @@ UNCLEAR = [
     ("unknown operator", f.guest_policy(grant={"operator": "XOR", "builtInControls": ["mfa", "compliantDevice"]})),
     ("no operator", f.guest_policy(grant={"operator": None, "builtInControls": ["mfa", "compliantDevice"]})),
     ("unknown strength", f.guest_policy(grant={"builtInControls": [], "authenticationStrength": {"id": "own"}})),
+    (
+        "a strength that contradicts itself",
+        f.guest_policy(
+            grant={"builtInControls": [], "authenticationStrength": {**STRONG, "requirementsSatisfied": "none"}}
+        ),
+    ),
+    *(
+        (
+            f"a strength that {weak!r} alone may meet",
+            f.guest_policy(
+                grant={
+                    "builtInControls": [],
+                    "authenticationStrength": {
+                        "id": "own",
+                        "requirementsSatisfied": "mfa",
+                        "allowedCombinations": ["fido2", weak],
+                    },
+                }
+            ),
+        )
+        for weak in ("password", "federatedSingleFactor", "QrCodePin")
+    ),
+    *(
+        (
+            f"tenants told twice, {kind}",
+            users(
+                includeGuestsOrExternalUsers={
+                    "guestOrExternalUserTypes": FIVE,
+                    "externalTenants": {"@odata.type": f"#microsoft.graph.conditionalAccess{marker}", **rest},
+                }
+            ),
+        )
+        for kind, marker, rest in (
+            ("otherwise", "EnumeratedExternalTenants", {"membershipKind": "all"}),
+            ("by name", "AllExternalTenants", {"membershipKind": "all", "members": ["t"]}),
+        )
+    ),
+    ("a word for people included", users(includeUsers=["AllOutsiders"], includeGuestsOrExternalUsers=None)),
     ("strength no object", f.guest_policy(grant={"builtInControls": [], "authenticationStrength": "own"})),
     ("unknown client", f.guest_policy(conditions={"clientAppTypes": ["all", "unknownFutureValue"]})),
     ("no clients", f.guest_policy(conditions={"clientAppTypes": f.ABSENT})),
@@ -274,11 +328,17 @@ def test_a_strength_of_your_own_is_looked_up() -> None:
     assert ca.guest_mfa([policy], DEFAULTS_OFF, exclusions(), rows).level == "all"
     rows = [{"id": "own", "requirementsSatisfied": "none"}]
     assert ca.guest_mfa([policy], DEFAULTS_OFF, exclusions(), rows).level == "none"
+    says_mfa = f.guest_policy(
+        grant={"builtInControls": [], "authenticationStrength": {"id": "own", "requirementsSatisfied": "mfa"}}
+    )
+    for other in ({"requirementsSatisfied": "none"}, {"allowedCombinations": ["sms"]}):
+        with pytest.raises(UnknownValueError, match="authentication strength"):
+            ca.guest_mfa([says_mfa], DEFAULTS_OFF, exclusions(), [{"id": "own", **other}])
 
 
 def test_exclusions_that_were_not_read_are_not_taken_for_empty() -> None:
     by_group = users(excludeGroups=[f.object_id(7, 1)])
-    with pytest.raises(UnknownValueError, match="1 groups"):
+    with pytest.raises(UnknownValueError, match="1 group "):
         mfa(by_group)
     by_name = users(excludeUsers=[f.object_id(9)])
     with pytest.raises(UnknownValueError, match="guest list"):
@@ -295,7 +355,7 @@ def test_a_group_of_all_guests_counts_as_the_kinds_in_it() -> None:
     policy = users(includeGuestsOrExternalUsers=None, includeGroups=[f.object_id(4, 1)])
     found = mfa(policy, guest_groups=(f.object_id(4, 1),))
     assert found.level == "some"
-    assert found.missing == ("b2bCollaborationMember", "b2bDirectConnectUser")
+    assert found.missing == ("b2bCollaborationMember", "b2bDirectConnectUser", "otherExternalUser")
     with pytest.raises(UnknownValueError, match="groups"):
         mfa(policy, guest_groups=f.gap("groups"))
 
@@ -312,8 +372,16 @@ def test_a_group_of_all_guests_counts_as_the_kinds_in_it() -> None:
     ],
 )
 def test_all_guest_groups(rule: Any, state: Any, counts: bool) -> None:
-    group = f.group(1, membershipRule=rule, membershipRuleProcessingState=state)
-    assert bool(ca.all_guest_groups([group])) is counts
+    group = f.group(1, groupTypes=["DynamicMembership"], membershipRule=rule, membershipRuleProcessingState=state)
+    assert bool(ca.group_facts([group]).all_guests) is counts
+    for kinds in ([], ["Unified"], None):  # made static, the group keeps its rule and no longer follows it
+        assert not ca.group_facts([{**group, "groupTypes": kinds}]).all_guests
+
+
+def test_groups_that_are_in_no_list() -> None:
+    here, gone = f.object_id(1, 1), f.object_id(2, 1)
+    assert ca.group_facts([f.group(1)], {here, gone, "allguests"}).missing == {gone}
+    assert ca.group_facts([], {gone}).missing == set(), "a list without any group proves nothing"
 
 
 def test_external_counts() -> None:
@@ -330,13 +398,21 @@ def test_external_counts() -> None:
         {"id": "e"},
     ]
     rows.append({"id": "f", "members": [member], "members@odata.nextLink": "https://graph.microsoft.com/v1.0/x"})
-    assert ca.external_counts(rows) == {"a": 0, "b": 2}
+    known = {"a": 0, "b": 2, "c": None, "d": None, "e": None, "f": None}
+    assert ca.external_counts(rows) == known
     assert ca.external_counts(f.gap("privileged_group_members")) == {}
+    # Hidden members are shown to nobody without a permission of its own: what is not shown is not nobody.
+    assert ca.external_counts(rows, {"g", "b"}) == {**known, "a": None}
+    assert ca.external_counts([{"id": "h", "members": []}, {"id": "i", "members": []}], {"h"}) == {"h": None, "i": 0}
+    assert ca.group_facts([f.group(1, visibility="HiddenMembership"), f.group(2)]).hidden == {f.object_id(1, 1)}
 
 
-def test_excluded_user_ids() -> None:
+def test_excluded_ids() -> None:
     policies = [users(excludeUsers=[f.object_id(7).upper(), "GuestsOrExternalUsers"]), f.guest_policy(state="disabled")]
-    assert ca.excluded_user_ids(policies) == {f.object_id(7)}
+    assert ca.excluded_ids([*policies, users(excludeGroups=[f.object_id(8).upper()])]) == (
+        {f.object_id(7)},
+        {f.object_id(8)},
+    )
 
 
 @pytest.mark.parametrize(("file", "level"), [("includeGuests", "all"), ("excludeGuests", "some")])
@@ -373,7 +449,8 @@ def test_no_policy_is_worse_than_that_policy(data: st.DataObject) -> None:
     policies = [p for _, p in ALL] + [p for _, p, _ in SOME]
     chosen = data.draw(st.lists(st.sampled_from(policies), max_size=3))
     extra = data.draw(st.sampled_from(policies))
-    known = {"users": (f.object_id(1),), "groups": {f.object_id(7, 1): 0, f.object_id(8, 1): 3}}
+    groups = {f.object_id(7, 1): 0, f.object_id(8, 1): 3}
+    known = {"users": (f.object_id(1),), "groups": groups, "gone": {GONE}}
     assert RANK[mfa(*chosen, extra, **known).level] >= RANK[mfa(*chosen, **known).level]
 
 
