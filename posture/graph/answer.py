@@ -70,7 +70,9 @@ class Limits:
     """How patient and how trusting the reader is. Times are seconds, sizes bytes.
 
     `attempts` is how often one request is made in the face of broken
-    connections and 5xx, `throttled_attempts` in the face of 429;
+    connections and 5xx, `throttled_attempts` in the face of 429,
+    `outage_attempts` (about a minute) where a service that has answered before
+    cannot be reached;
     `unreadable_attempts` bounds those that end in a damaged body, and a
     slow answer counts twice. A
     `Retry-After` above `longest_wait` ends the request at once; all waits of
@@ -81,6 +83,7 @@ class Limits:
 
     attempts: int = 5
     throttled_attempts: int = 10
+    outage_attempts: int = 8
     unreadable_attempts: int = 3
     longest_wait: float = 300.0
     total_wait: float = 900.0

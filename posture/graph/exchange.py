@@ -44,6 +44,7 @@ class Exchange:
         self.judge = Judge(limits, pace, credential, clock, self.tell)
         # Before the first token a refused sign-in ends the run; later, or for a side question, it is a gap.
         self._had_token = may_lack_token
+        self._answered = False
 
     def tell(self, event: Event) -> None:
         """Report an event."""
@@ -103,12 +104,12 @@ class Exchange:
                     raise
                 failure = error
             else:
-                self._had_token = True
+                self._had_token = self._answered = True
                 self._learn(response.status_code, mark)
                 return _reply(response), 0.0
         if isinstance(failure, SignInError):
             raise TokenRefusedError(f"{ask.path}: no token could be had: {failure}", url=ask.url)
-        return None, self.judge.after_failure(ask, failure, patience)
+        return None, self.judge.after_failure(ask, failure, patience, answered=self._answered)
 
     def _learn(self, status: int, mark: int) -> None:
         if status in THROTTLED:

@@ -90,9 +90,10 @@ class Patience:
     challenged: bool = False
     unlicensed_once: bool = False
 
-    def allows(self, seconds: float, *, throttled: bool = False) -> bool:
+    def allows(self, seconds: float, *, throttled: bool = False, outage: bool = False) -> bool:
         """Whether one more attempt after such a pause is within limits."""
-        most = self.limits.throttled_attempts if throttled else self.limits.attempts
+        limits = self.limits
+        most = limits.throttled_attempts if throttled else limits.outage_attempts if outage else limits.attempts
         within = seconds <= self.limits.longest_wait and self.waited + seconds <= self.limits.total_wait
         return self.attempt < most and within
 
@@ -143,8 +144,13 @@ class Judge:
             return pause
         raise self._error(ask, reply, patience)
 
-    def after_failure(self, ask: Ask, failure: "httpx.TransportError", patience: Patience) -> float:
-        """Return the pause after a connection that failed or a body that arrived damaged, or raise."""
+    def after_failure(
+        self, ask: Ask, failure: "httpx.TransportError", patience: Patience, *, answered: bool = False
+    ) -> float:
+        """Return the pause after a connection that failed or a body that arrived damaged, or raise.
+
+        `answered` says that the service has answered before: what worked a moment ago is waited for longer.
+        """
         import httpx
 
         from posture.graph.transport import DamagedError, OversizeError, TooSlowError
@@ -156,7 +162,8 @@ class Judge:
         patience.unreadable += 2 if isinstance(failure, TooSlowError | httpx.ReadTimeout) else int(damaged)
         pause = backoff(patience.attempt, throttled=False)
         spent = patience.unreadable >= self.limits.unreadable_attempts
-        if is_hopeless(failure) or spent or not patience.allows(pause):
+        outage = answered and isinstance(failure, httpx.NetworkError | httpx.ConnectTimeout)
+        if is_hopeless(failure) or spent or not patience.allows(pause, outage=outage):
             kind = AnswerError if damaged else NetworkError
             raise kind(f"{ask.path}: {words}{patience.tries}", url=ask.url)
         self.tell(Event("retry", ask.path, words, pause, patience.attempt))

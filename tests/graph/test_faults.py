@@ -214,6 +214,21 @@ def test_nobody_there() -> None:
     asyncio.run(run())
 
 
+def test_a_service_that_answered_before_is_waited_for_a_minute() -> None:
+    async def run() -> None:
+        time = FastTime()
+        async with serving() as server:
+            server.say("/v1.0/me", Say({"id": "me"}))
+            reader = open_reader(server.root, timer=time.timer())
+            await reader.get("/me")
+        with pytest.raises(NetworkError, match=r"no connection .* after 8 attempts"):
+            await reader.get("/me")
+        assert 45 < sum(time.slept) < 80
+        await reader.aclose()
+
+    asyncio.run(run())
+
+
 # --- how long to wait ---
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
