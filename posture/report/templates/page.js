@@ -136,17 +136,45 @@
     for (const k of links.keys()) { const s = id(k); if (s) watch.observe(s); }
   }
 
-  // Guests: columns from the page, a real table of fifty rows.
+  // Guests: columns from the page (packed.py made them), a real table of fifty rows.
   const SIZE = 50;
   const DAY = 86400000;
-  const bytesOf = (packed) => Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+  const SIGNS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%:()*+-;,=.?@^_`{|}~';
+  const bytesOf = (packed) => {
+    const digits = new Uint8Array(128);
+    for (let i = 0; i < 85; i++) digits[SIGNS.charCodeAt(i)] = i;
+    const view = new DataView(new ArrayBuffer(4 * Math.ceil(packed.length / 5)));
+    const filled = packed + '~~~~';
+    for (let i = 0, at = 0; i < packed.length; i += 5, at += 4) {
+      let n = 0;
+      for (let k = i; k < i + 5; k++) n = n * 85 + digits[filled.charCodeAt(k)];
+      view.setUint32(at, n);
+    }
+    return new Uint8Array(view.buffer, 0, Math.floor(packed.length * 4 / 5));
+  };
+  const codes = (column) => Array.from(column, (c) => c.charCodeAt(0) - 48);
+  const unfold = (data) => {
+    for (const k of 'ndsrfpi') data[k] = codes(data[k]);
+    for (const k of 'cvlgb') {
+      let sum = 0;
+      const words = data[k.toUpperCase()].map((n) => (typeof n === 'number' ? (sum += n) : n));
+      data[k] = codes(data[k]).map((at) => words[at]);
+    }
+    data.n = data.n.map((at, i) => (data.o[i] ? data.N[at] + ' ' + data.o[i] : data.N[at]));
+    data.m = data.m.map((mail, i) => {
+      if (mail[0] === '@') return mail.slice(1);
+      const words = data.n[i].split(' ');
+      return mail.replace(/[\x7f-\x81]/g, (sign) => words[sign.charCodeAt(0) - 127].toLowerCase()) + '@' + data.D[data.d[i]];
+    });
+    return data;
+  };
   const unpack = async (element) => {
     let bytes = bytesOf(element.textContent);
     if (element.dataset.packed === 'gzip') {
       const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
       bytes = new Uint8Array(await new Response(stream).arrayBuffer());
     }
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return unfold(JSON.parse(new TextDecoder().decode(bytes)));
   };
   const date = (day) => new Date(day * DAY).toISOString().slice(0, 10);
 
@@ -155,12 +183,12 @@
     const body = table.tBodies[0];
     const count = data.n.length;
     const idOf = (i) => data.id[i] || '';
-    const address = (i) => (data.D[data.d[i]] && !data.m[i].includes('@') ? data.m[i] + '@' + data.D[data.d[i]] : data.m[i]);
-    const word = (list, at) => (at < 0 ? 'not read' : list[at]);
+    const word = (list, at) => (list[at] === null ? 'not read' : list[at]);
     const pending = (i) => data.S[data.s[i]] === 'PendingAcceptance';
-    const lastSeen = (i) => (data.l[i] === -1 ? 'not read' : data.l[i] === null ? 'no record' : date(data.l[i]));
+    const known = (n) => (typeof n === 'number' ? n : null);
+    const lastSeen = (i) => (data.l[i] === null ? 'no record' : known(data.l[i]) === null ? data.l[i] : date(data.l[i]));
     const lower = new Array(count);
-    const search = (i) => lower[i] || (lower[i] = [data.n[i], address(i), word(data.P, data.p[i]), word(data.P, data.i[i]), word(data.R, data.r[i]), idOf(i)].join('\n').toLowerCase());
+    const search = (i) => lower[i] || (lower[i] = [data.n[i], data.m[i], word(data.P, data.p[i]), word(data.P, data.i[i]), word(data.R, data.r[i]), idOf(i)].join('\n').toLowerCase());
 
     const cell = (row, className) => {
       const td = row.insertCell();
@@ -177,29 +205,29 @@
       const head = make('th');
       head.scope = 'row';
       if (idOf(i)) head.title = idOf(i);
-      head.append(make('bdi', data.n[i]), tenant(address(i), 'm block'));
+      head.append(make('bdi', data.n[i]), tenant(data.m[i], 'm block'));
       row.append(head);
       const state = cell(row);
       if (pending(i)) {
         state.append(make('span', 'Pending', 'tag s-medium'));
         if (data.v[i] !== null) state.append(make('span', 'since ' + date(data.c[i] + data.v[i]), 'm block nb'));
       } else state.append(make('bdi', data.S[data.s[i]] || 'not invited'));
-      if (data.e[i] === 0) state.append(make('span', 'sign-in blocked', 'm block'));
+      if (data.b[i]) state.append(make('span', 'sign-in blocked', 'm block'));
       cell(row, 'nb').textContent = data.c[i] === null ? '–' : date(data.c[i]);
       cell(row, 'nb').textContent = lastSeen(i);
       const sponsor = cell(row);
       sponsor.append(make('bdi', word(data.P, data.p[i]) || 'none'));
-      if (data.i[i] >= 0) { const by = make('span', 'invited by ', 'm block'); by.append(make('bdi', data.P[data.i[i]])); sponsor.append(by); }
-      cell(row, 'num').textContent = data.g[i] < 0 ? 'not read' : String(data.g[i]);
+      if (data.P[data.i[i]]) { const by = make('span', 'invited by ', 'm block'); by.append(make('bdi', data.P[data.i[i]])); sponsor.append(by); }
+      cell(row, 'num').textContent = data.g[i] === null ? 'not read' : String(data.g[i]);
       cell(row).append(make('bdi', word(data.R, data.r[i]) || '–'));
       const found = cell(row, 'codes');
-      const codes = data.F[data.f[i]];
-      codes.forEach((code, at) => {
+      const named = data.F[data.f[i]];
+      named.forEach((code, at) => {
         const a = make('a', code.replace('GUEST-', ''));
         a.href = '#' + code.toLowerCase();
-        found.append(a, at + 1 < codes.length ? ', ' : '');
+        found.append(a, at + 1 < named.length ? ', ' : '');
       });
-      if (!codes.length) found.textContent = '–';
+      if (!named.length) found.textContent = '–';
       return row;
     };
     // What each heading sorts by: words by the alphabet, numbers and days by size, nothing known last.
@@ -208,9 +236,9 @@
       n: (i) => data.n[i],
       s: (i) => data.S[data.s[i]],
       c: (i) => data.c[i],
-      l: (i) => (data.l[i] === -1 ? null : data.l[i]),
+      l: (i) => known(data.l[i]),
       p: (i) => word(data.P, data.p[i]),
-      g: (i) => (data.g[i] < 0 ? null : data.g[i]),
+      g: (i) => data.g[i],
       r: (i) => word(data.R, data.r[i]),
       f: (i) => data.F[data.f[i]].length,
     };
@@ -225,14 +253,14 @@
     const fill = (select, entries) => { for (const [value, label] of entries) { const o = make('option', label); o.value = value; select.append(o); } };
     const counts = (list, of) => {
       const n = new Array(list.length).fill(0);
-      for (let i = 0; i < count; i++) if (of(i) >= 0) n[of(i)]++;
+      for (let i = 0; i < count; i++) n[of(i)]++;
       return list.map((label, at) => [at, label, n[at]]).sort((x, y) => y[2] - x[2] || collate.compare(x[1], y[1]));
     };
     fill(box.state, counts(data.S, (i) => data.s[i]).map(([at, label, n]) => [at, (label || 'not invited') + ' (' + n + ')']));
     fill(box.domain, counts(data.D, (i) => data.d[i]).slice(0, 200).map(([at, label, n]) => [at, (label || 'unknown') + ' (' + n + ')']));
     fill(box.role, counts(data.R, (i) => data.r[i]).filter(([, label]) => label).map(([at, label, n]) => [at, label + ' (' + n + ')']));
-    const codes = [...new Set(data.F.flat())].sort();
-    fill(box.finding, codes.map((c) => [c, c]));
+    const named = [...new Set(data.F.flat())].sort();
+    fill(box.finding, named.map((c) => [c, c]));
 
     let shown = [];
     let page = 0;
@@ -246,7 +274,7 @@
         if (!sets[data.f[i]]) continue;
         if (box.state.value !== '' && data.s[i] !== +box.state.value) continue;
         if (box.domain.value !== '' && data.d[i] !== +box.domain.value) continue;
-        if (box.role.value === '+' ? !(data.r[i] >= 0 && data.R[data.r[i]]) : box.role.value !== '' && data.r[i] !== +box.role.value) continue;
+        if (box.role.value === '+' ? !data.R[data.r[i]] : box.role.value !== '' && data.r[i] !== +box.role.value) continue;
         if (want && !search(i).includes(want)) continue;
         shown.push(i);
       }
@@ -298,9 +326,9 @@
     id('next').addEventListener('click', () => turn(1));
     id('pager').hidden = count <= SIZE;
     if (id('more')) id('more').hidden = true;
-    const known = new Set(codes);
+    const listed = new Set(named);
     for (const a of all('.tolist')) {
-      if (!known.has(a.dataset.finding)) continue;
+      if (!listed.has(a.dataset.finding)) continue;
       a.hidden = false;
       a.addEventListener('click', (e) => {
         e.preventDefault();
