@@ -134,9 +134,13 @@ def disabled_guests_are_deleted(
     elif t.holding:
         covered = days_covered(directory_audits, taken_at - timedelta(days=days), taken_at)
         seen["directory_audits.days the audit log goes back"] = covered
-        ago = f"{days} days" if covered + 1 >= days else f"{number(covered, 'day')}, as far as the audit log goes back,"
-        told = f"{number(t.holding, 'guest')} switched off more than {ago} ago still"
-        return failed(f"{told} with groups, roles, applications or objects.", observed=seen)
+        who, still = ("guest was", "holds") if t.holding == 1 else ("guests were", "hold")
+        told = f"{t.holding:,} {who} switched off"
+        if not covered:
+            raise UnknownValueError(f"{told} and still {still} access; the audit log does not tell since when")
+        begins = f"before the log begins, {number(covered, 'day')} ago,"
+        ago = f"more than {days} days ago" if covered + 1 >= days else begins
+        return failed(f"{told} {ago} and still {still} groups, roles, applications or objects.", observed=seen)
     if t.unknown:
         raise UnknownValueError(f"accountEnabled of {number(t.unknown, 'guest')} is neither true nor false")
     if t.unclear:
@@ -198,7 +202,7 @@ class GuestSponsorship(Tally):
         if not isinstance(sponsors, list):
             self.unknown += 1
             return
-        sure = len(sponsors) < EXPAND_LIMIT
+        sure = len(sponsors) < EXPAND_LIMIT and not (row and "sponsors@odata.nextLink" in row)
         for sponsor in sponsors:
             living = answers_for(sponsor)
             if living:

@@ -42,9 +42,11 @@ class TestDisabled:
     def test_it_says_how_far_back_the_log_goes(self) -> None:
         held = {"guest_memberships": [in_groups(1, 4), in_groups(2)]}
         week = self.judge(**held, directory_audits=[disabled(9, 6.5)])
-        assert week.summary.startswith("1 guest switched off more than 7 days, as far as the audit log goes back, ago")
+        assert week.summary.startswith("1 guest was switched off before the log begins, 7 days ago, and still holds")
         month = self.judge(**held, directory_audits=[disabled(9, 29.5)])
-        assert month.summary.startswith("1 guest switched off more than 30 days ago still")
+        assert month.summary.startswith("1 guest was switched off more than 30 days ago and still holds groups")
+        empty = self.judge(**held, directory_audits=[])
+        assert empty.outcome is Outcome.NOT_ASSESSED, "a log without a record does not tell since when"
 
     def test_switched_off_and_holding_nothing(self) -> None:
         found = self.judge()
@@ -220,6 +222,11 @@ class TestSponsors:
         assert judge("GUEST-LIF-004", guests=[], guest_sponsors=[]).outcome is Outcome.NOT_APPLICABLE
         asleep = [guest(1, accountEnabled=False)]
         assert self.judge([], guests=asleep).outcome is Outcome.PASS
+
+    def test_sponsors_that_go_on_in_another_page_are_unknown(self) -> None:
+        cut = {"id": object_id(1), "sponsors": [], "sponsors@odata.nextLink": "x"}
+        rest = [{"id": object_id(n), "sponsors": [ALIVE]} for n in range(2, 21)]
+        assert self.judge(guest_sponsors=[cut, *rest]).outcome is Outcome.NOT_ASSESSED
 
     def test_a_guest_missing_from_the_list_is_unknown(self) -> None:
         assert self.judge(guest_sponsors=[]).outcome is Outcome.NOT_ASSESSED
