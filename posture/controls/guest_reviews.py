@@ -24,6 +24,7 @@ from posture.controls.registry import (
 from posture.controls.shared import names, number
 from posture.errors import UnknownValueError
 from posture.settings import Profile, Severity, Thresholds
+from posture.snapshot.conditional_access import group_facts
 from posture.snapshot.derive import licences
 from posture.snapshot.guests import Guest
 from posture.snapshot.types import Gap, Rows
@@ -33,6 +34,8 @@ LICENCE = "Entra ID P2 or ID Governance"
 
 _GUESTS = re.compile(r"\busertype\s+eq\s+(['\"])guest\1", re.IGNORECASE)
 _NOT_GUESTS = re.compile(r"\bnot\s*\(*\s*(?:[\w.]+/)?usertype\s+eq\s+(['\"])guest\1", re.IGNORECASE)
+_FURTHER = re.compile(r"\band\b", re.IGNORECASE)
+_NAMED = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w-])", re.IGNORECASE)
 _USER = re.compile(r"/users/([0-9a-f-]{36})(?![\w-])", re.IGNORECASE)
 _LIVE = {"notstarted", "initializing", "starting", "inprogress", "autoreviewing", "autoreviewed", "applying", "applied"}
 _OVER = {"completed", "completing", "stopped"}
@@ -40,6 +43,8 @@ _OVER = {"completed", "completing", "stopped"}
 
 Source: https://learn.microsoft.com/graph/api/resources/accessreviewscheduledefinition
 """
+_GUEST_KINDS = {"guestusers", "inactiveguestusers"}
+_OTHER_KINDS = {"inactiveusers"}
 _FOR_EVER = 9000
 _LATER = datetime.max.replace(tzinfo=UTC)
 _DAYS = {"daily": 1, "weekly": 7, "absolutemonthly": 92 / 3, "relativemonthly": 92 / 3}
@@ -47,33 +52,74 @@ _YEARLY = {"absoluteyearly": 366, "relativeyearly": 366}
 
 
 def covers_guests(review: Mapping[str, Any]) -> bool | None:
-    """Return whether a review asks about guests: one of its queries tests for userType Guest and does not negate it.
+    """Return whether a review asks about guests: a query tests for userType Guest without negation, or a word does.
 
-    None where it holds no query at all.
-    Source: https://learn.microsoft.com/graph/api/accessreviewset-list-definitions
+    None where it holds neither, or a word that is not known.
+    Sources: https://learn.microsoft.com/graph/api/accessreviewset-list-definitions
+    https://learn.microsoft.com/graph/api/resources/accessreviewprincipalscope
     """
-    queries = list(_queries(review))
-    return any(_GUESTS.search(q) and not _NOT_GUESTS.search(q) for q in queries) if queries else None
+    queries, kinds = list(_queries(review)), _kinds(review)
+    if kinds & {"allusers", *_GUEST_KINDS} or any(_GUESTS.search(q) and not _NOT_GUESTS.search(q) for q in queries):
+        return True
+    return None if kinds - _OTHER_KINDS or not (queries or kinds) else False
 
 
-def _queries(review: Mapping[str, Any]) -> Iterator[str]:
+def _scopes(review: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for key in ("scope", "instanceEnumerationScope"):
         scope = review.get(key)
         if not isinstance(scope, Mapping):
             continue
-        parts = [scope]
+        yield scope
         for inner in ("principalScopes", "resourceScopes"):
             listed = scope.get(inner)
-            parts += [p for p in listed if isinstance(p, Mapping)] if isinstance(listed, list) else []
-        yield from (unquote_plus(part["query"]) for part in parts if isinstance(part.get("query"), str))
+            yield from (p for p in listed if isinstance(p, Mapping)) if isinstance(listed, list) else ()
+
+
+def _queries(review: Mapping[str, Any]) -> Iterator[str]:
+    return (unquote_plus(part["query"]) for part in _scopes(review) if isinstance(part.get("query"), str))
+
+
+def _kinds(review: Mapping[str, Any]) -> set[str]:
+    """Return the words for kinds of users that stand where a query could, in lower case."""
+    return {str(part["scopeType"]).casefold() for part in _scopes(review) if part.get("scopeType") is not None}
+
+
+def _leaves_out(review: Mapping[str, Any], groups: Rows | Gap) -> list[str]:
+    """Return which guests a review of guests does not ask about, in words.
+
+    One that names groups or applications asks about those alone, unless it
+    names a dynamic group of all guests.
+
+    Source: https://learn.microsoft.com/graph/accessreviews-scope-concept
+    """
+    found = []
+    kinds = _kinds(review)
+    inactive = any(part.get("inactiveDuration") not in (None, "PT0S") for part in _scopes(review))
+    if inactive or ("inactiveguestusers" in kinds and not kinds & {"guestusers", "allusers"}):
+        found.append("it asks about inactive guests only")
+    if any(_GUESTS.search(q) and _FURTHER.search(q) for q in _queries(review)):
+        found.append("its filter leaves some guests out")
+    named = {n.casefold() for q in _queries(review) for n in _NAMED.findall(q)}
+    if named and isinstance(groups, Gap):
+        if not found:
+            told = f"whether the group it asks about holds every guest is not known: {groups.detail}"
+            raise UnknownValueError(told, because=groups)
+    elif named and not named & group_facts(groups).all_guests:
+        found.append("it asks about single groups or applications only")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """How often a review comes round. `days` is the longest time between two; `ends` says that it does end."""
+    """How often a review comes round.
+
+    `days` is the longest time between two; `ends` says that it does end,
+    `ahead` that its first day is still to come.
+    """
 
     days: int
     ends: bool
+    ahead: bool = False
 
 
 def series(review: Mapping[str, Any], taken_at: datetime) -> Series | None:
@@ -101,10 +147,11 @@ def series(review: Mapping[str, Any], taken_at: datetime) -> Series | None:
         raise UnknownValueError(f"an access review recurs by {kind!r}, interval {interval!r}")
     if interval == 0:
         return None
-    end = _end(block(recurrence, "range"))
+    limits = block(recurrence, "range")
+    start, end = moment(limits.get("startDate")), _end(limits)
     if end is not None and end < taken_at:
         return None
-    return Series(ceil(days * interval - 0.01), end is not None)
+    return Series(ceil(days * interval - 0.01), end is not None, start is not None and start > taken_at)
 
 
 def _end(limits: Mapping[str, Any]) -> datetime | None:
@@ -171,6 +218,8 @@ def _lacks(
         found.append(f"it comes every {times.days} days")
     if times.ends:
         found.append("it ends")
+    if times.ahead:
+        found.append("it has not begun")
     if not flag(settings, "autoApplyDecisionsEnabled"):
         found.append("decisions are not applied by themselves")
     if not flag(settings, "defaultDecisionEnabled"):
@@ -273,6 +322,7 @@ def _cis_532(
 def guests_are_reviewed(
     access_reviews: Rows,
     reviewing_guests: ReviewingGuests | Gap,
+    groups: Rows | Gap,
     subscribed_skus: Rows | Gap,
     taken_at: datetime,
     thresholds: Thresholds,
@@ -283,7 +333,8 @@ def guests_are_reviewed(
     Holds when a live review covers guests, comes round at least every
     `review_max_interval_days` (`review_cis_interval_days` in the CIS profile)
     without end, has a reviewer who is no guest, applies decisions by itself and
-    takes silence for no. Partial when a recurring review lacks one of these.
+    takes silence for no. Partial when a recurring review lacks one of these, or
+    asks about inactive guests, about some of them, or in single groups only.
     Fails when no recurring review covers guests. A tenant without the licence
     is not judged.
 
@@ -324,7 +375,7 @@ def guests_are_reviewed(
                 continue
             if about is None:
                 raise UnknownValueError("its scope holds no query")
-            lacks = _lacks(review, times, most, reviewing_guests)
+            lacks = _lacks(review, times, most, reviewing_guests) + _leaves_out(review, groups)
         except UnknownValueError as unknown:
             doubts.append(unknown)
             continue
@@ -338,7 +389,9 @@ def guests_are_reviewed(
         raise UnknownValueError(f"an access review could not be judged: {doubts[0]}", because=doubts[0].because)
     if recurring:
         least = min(recurring, key=len)
-        return partial(f"Guests are reviewed, but {names(least)}.", observed=seen, notes=tuple(dict.fromkeys(notes)))
+        return partial(
+            f"A review of guests exists, but {names(least)}.", observed=seen, notes=tuple(dict.fromkeys(notes))
+        )
     if not total:
         _unless_licensed(subscribed_skus)
     return failed("No recurring access review covers guests.", observed=seen)

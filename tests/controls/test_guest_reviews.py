@@ -12,10 +12,12 @@ from posture.controls.registry import Outcome
 from posture.errors import UnknownValueError
 from posture.settings import Profile, Settings, Severity, Thresholds
 from posture.snapshot.types import GapReason
-from tests.facts import ABSENT, P1, P2, TAKEN_AT, changed, gap, guest, judge, object_id, sku
+from tests.facts import ABSENT, P1, P2, TAKEN_AT, changed, gap, group, guest, judge, object_id, sku
 
 GOVERNANCE = sku("e866a266-3cff-43a3-acca-0c90a7e00c8b")
 GUESTS = "./members/microsoft.graph.user/?$count=true&$filter=(userType eq 'Guest')"
+EVERY_GUEST = {"membershipRule": '(user.userType -eq "Guest")', "membershipRuleProcessingState": "On"}
+GROUPS = [group(1), group(2, groupTypes=["DynamicMembership"], **EVERY_GUEST)]
 ORDER = [Outcome.PASS, Outcome.PARTIAL, Outcome.FAIL]
 
 
@@ -47,7 +49,8 @@ def review(pattern: Any = ABSENT, limits: Any = ABSENT, query: Any = GUESTS, **c
 
 
 def check(*reviews: Any, profile: Profile = Profile.POSTURE, thresholds: Any = None, **facts: Any) -> Any:
-    found: dict[str, Any] = {"access_reviews": list(reviews), "guests": [guest(1)], "subscribed_skus": [P2]}
+    found: dict[str, Any] = {"access_reviews": list(reviews), "guests": [guest(1)], "groups": GROUPS}
+    found["subscribed_skus"] = [P2]
     wanted = Settings(profile=profile, thresholds=thresholds or Thresholds())
     return judge("GUEST-LIF-005", settings=wanted, **{**found, **facts})
 
@@ -70,6 +73,10 @@ def check(*reviews: Any, profile: Profile = Profile.POSTURE, thresholds: Any = N
         ({"scope": {"query": "/users?$filter=userType ne 'Guest'"}}, False),
         ({"scope": {"query": "/users?$filter=userType eq 'Guesthouse'"}}, False),
         ({"scope": {"query": "/users?$filter=notUserType eq 'Guest'"}}, False),
+        ({"scope": {"principalScopes": [{"scopeType": "guestUsers"}], "resourceScopes": [{"query": "/groups"}]}}, True),
+        ({"scope": {"principalScopes": [{"scopeType": "allUsers"}]}}, True),
+        ({"scope": {"principalScopes": [{"scopeType": "inactiveUsers"}]}}, False),
+        ({"scope": {"principalScopes": [{"scopeType": "unknownFutureValue"}]}}, None),
         ({}, None),
         ({"scope": None}, None),
         ({"scope": "everybody"}, None),
@@ -173,6 +180,38 @@ def test_each_outcome(found: dict[str, Any], outcome: Outcome, words: str) -> No
     finding = check(found)
     assert finding.outcome is outcome
     assert words in finding.summary
+
+
+IN_ONE = f"/groups/{object_id(1, 1)}/transitiveMembers/microsoft.graph.user/?$filter=(userType eq 'Guest')"
+
+
+@pytest.mark.parametrize(
+    ("narrow", "words"),
+    [
+        ({"query": IN_ONE}, "single groups or applications only"),
+        ({"query": IN_ONE.upper().replace("GUEST", "Guest")}, "single groups or applications only"),
+        ({"query": "/users?$filter=(userType eq 'Guest') and department eq 'Sales'"}, "leaves some guests out"),
+        ({"scope": {"query": GUESTS, "inactiveDuration": "P30D"}}, "inactive guests only"),
+        (
+            {"scope": {"principalScopes": [{"query": GUESTS}], "resourceScopes": [{"query": IN_ONE.split("?")[0]}]}},
+            "single groups or applications only",
+        ),
+        ({"scope": {"principalScopes": [{"scopeType": "inactiveGuestUsers"}]}}, "inactive guests only"),
+        ({"limits": {"type": "noEnd", "startDate": "2099-01-01"}}, "it has not begun"),
+    ],
+)
+def test_a_review_of_some_guests_is_not_one_of_all(narrow: dict[str, Any], words: str) -> None:
+    found = check(review(**narrow))
+    assert found.outcome is Outcome.PARTIAL, found.summary
+    assert words in found.summary
+
+
+def test_a_group_of_all_guests_is_every_guest() -> None:
+    every = IN_ONE.replace(object_id(1, 1), object_id(2, 1))
+    assert check(review(query=every)).outcome is Outcome.PASS
+    unread = check(review(query=every), groups=gap("groups"))
+    assert unread.outcome is Outcome.NOT_ASSESSED, unread.summary
+    assert check(review(), groups=gap("groups")).outcome is Outcome.PASS, "no group is named"
 
 
 def test_severities() -> None:
