@@ -100,12 +100,13 @@ def _leaves_out(review: Mapping[str, Any], groups: Rows | Gap) -> list[str]:
     if any(_GUESTS.search(q) and _FURTHER.search(q) for q in _queries(review)):
         found.append("its filter leaves some guests out")
     named = {n.casefold() for q in _queries(review) for n in _NAMED.findall(q)}
-    if named and isinstance(groups, Gap):
-        if not found:
-            told = f"whether the group it asks about holds every guest is not known: {groups.detail}"
-            raise UnknownValueError(told, because=groups)
-    elif named and not named & group_facts(groups).all_guests:
-        found.append("it asks about single groups or applications only")
+    if not named:
+        return found
+    if not isinstance(groups, Gap):
+        return found if named & group_facts(groups).all_guests else [*found, "it asks about single groups only"]
+    if not found:
+        told = f"whether the group it asks about holds every guest is not known: {groups.detail}"
+        raise UnknownValueError(told, because=groups)
     return found
 
 
