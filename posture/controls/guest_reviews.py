@@ -103,7 +103,7 @@ def _leaves_out(review: Mapping[str, Any], groups: Rows | Gap) -> list[str]:
     if not named:
         return found
     if not isinstance(groups, Gap):
-        return found if named & group_facts(groups).all_guests else [*found, "it asks about single groups only"]
+        return found if named & group_facts(groups).all_guests else [*found, "it asks about single groups or apps only"]
     if not found:
         told = f"whether the group it asks about holds every guest is not known: {groups.detail}"
         raise UnknownValueError(told, because=groups)
@@ -335,7 +335,7 @@ def guests_are_reviewed(
     `review_max_interval_days` (`review_cis_interval_days` in the CIS profile)
     without end, has a reviewer who is no guest, applies decisions by itself and
     takes silence for no. Partial when a recurring review lacks one of these, or
-    asks about inactive guests, about some of them, or in single groups only.
+    asks about inactive guests, about some of them, or in single groups or apps only.
     Fails when no recurring review covers guests. A tenant without the licence
     is not judged.
 

@@ -188,13 +188,13 @@ IN_ONE = f"/groups/{object_id(1, 1)}/transitiveMembers/microsoft.graph.user/?$fi
 @pytest.mark.parametrize(
     ("narrow", "words"),
     [
-        ({"query": IN_ONE}, "single groups only"),
-        ({"query": IN_ONE.upper().replace("GUEST", "Guest")}, "single groups only"),
+        ({"query": IN_ONE}, "single groups or apps only"),
+        ({"query": IN_ONE.upper().replace("GUEST", "Guest")}, "single groups or apps only"),
         ({"query": "/users?$filter=(userType eq 'Guest') and department eq 'Sales'"}, "leaves some guests out"),
         ({"scope": {"query": GUESTS, "inactiveDuration": "P30D"}}, "inactive guests only"),
         (
             {"scope": {"principalScopes": [{"query": GUESTS}], "resourceScopes": [{"query": IN_ONE.split("?")[0]}]}},
-            "single groups only",
+            "single groups or apps only",
         ),
         ({"scope": {"principalScopes": [{"scopeType": "inactiveGuestUsers"}]}}, "inactive guests only"),
         ({"limits": {"type": "noEnd", "startDate": "2099-01-01"}}, "it has not begun"),
