@@ -162,7 +162,7 @@ class Judge:
         patience.unreadable += 2 if isinstance(failure, TooSlowError | httpx.ReadTimeout) else int(damaged)
         pause = backoff(patience.attempt, throttled=False)
         spent = patience.unreadable >= self.limits.unreadable_attempts
-        outage = answered and isinstance(failure, httpx.NetworkError | httpx.ConnectTimeout)
+        outage = answered and isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout)
         if is_hopeless(failure) or spent or not patience.allows(pause, outage=outage):
             kind = AnswerError if damaged else NetworkError
             raise kind(f"{ask.path}: {words}{patience.tries}", url=ask.url)

@@ -11,6 +11,7 @@ from posture.controls.registry import Outcome
 from posture.report import words
 from posture.report.dates import long_date, plural
 from posture.report.text import columns, shown, terminal
+from posture.report.view import Changes
 
 _STYLES = {
     Outcome.FAIL: "fail",
@@ -22,9 +23,10 @@ _STYLES = {
     Outcome.NOT_APPLICABLE: "soft",
 }
 _CODE = 13
-_OUTCOME = 12
+_OUTCOME = 7
 _SEVERITY = 8
 _MOST = 12
+_WAYS = 4
 _ONE_LINE = 66
 
 
@@ -36,13 +38,13 @@ class Line:
     style: str = ""
 
 
-def summary_lines(assessment: Assessment, width: int = 80) -> tuple[str, ...]:
+def summary_lines(assessment: Assessment, width: int = 80, changes: Changes | None = None) -> tuple[str, ...]:
     """Return the summary as plain lines of at most `width` columns."""
-    return tuple(line.text for line in summary(assessment, width))
+    return tuple(line.text for line in summary(assessment, width, changes))
 
 
-def summary(assessment: Assessment, width: int = 80) -> tuple[Line, ...]:
-    """Return the summary: verdict, numbers, score, findings, what was not assessed."""
+def summary(assessment: Assessment, width: int = 80, changes: Changes | None = None) -> tuple[Line, ...]:
+    """Return the summary: verdict, numbers, score, what changed, findings, what was not assessed."""
     width = max(width, 40)
     tenant = assessment.tenant
     name = tenant.name or tenant.primary_domain or tenant.id or "Unknown tenant"
@@ -55,6 +57,10 @@ def summary(assessment: Assessment, width: int = 80) -> tuple[Line, ...]:
     lines += [Line(t) for t in wrapped(words.counts_words(assessment.counts) + ".", width)]
     taken = words.acceptances_words(assessment)
     lines += [Line(t) for t in wrapped(taken, width)] if taken else []
+    if changes is not None:
+        told = words.changes_words(changes)
+        since = f"Since {long_date(changes.since)}: {told[:1].lower()}{told[1:]}"
+        lines += [Line(t) for t in wrapped(since, width)]
     lines += _table(assessment, width)
     lines += _gaps(assessment, width)
     return tuple(lines)
@@ -92,7 +98,10 @@ def _row(finding: Finding, width: int) -> list[str]:
     found = words.sentence(finding.summary).rstrip(".")
     if width < _ONE_LINE:
         return [left.rstrip()[:width], f"  {terminal(found, width - 2 - len(accepted))}{accepted}"]
-    return [left + terminal(found, width - len(left) - len(accepted)) + accepted]
+    room = width - len(left) - len(accepted)
+    if columns(terminal(found)) > room:
+        found = words.headline(finding.summary).rstrip(".")
+    return [left + terminal(found, room) + accepted]
 
 
 def _gaps(assessment: Assessment, width: int) -> list[Line]:
@@ -101,12 +110,12 @@ def _gaps(assessment: Assessment, width: int) -> list[Line]:
         return []
     lines = [Line("")]
     lines += [Line(t, "none") for t in wrapped(said, width)]
-    unlocks: dict[str, int] = {}
-    for gap, codes in assessment.gaps:
-        if codes:
-            unlocks[gap.unlock] = unlocks.get(gap.unlock, 0) + len(codes)
-    for unlock, count in sorted(unlocks.items(), key=lambda u: (-u[1], u[0]))[:4]:
-        lines.append(Line(f"  {terminal(unlock, width - 20)} ({plural(count, 'control')})", "soft"))
+    waiting = [u for u in words.unlocks(assessment) if u.codes]
+    for way in waiting[:_WAYS]:
+        what = way.what.removesuffix(".").removesuffix(", then run again")
+        lines.append(Line(f"  {terminal(what, width - 20)} ({plural(len(way.codes), 'control')})", "soft"))
+    if len(waiting) > _WAYS:
+        lines.append(Line(f"  and {len(waiting) - _WAYS} more in the report", "soft"))
     return lines
 
 

@@ -23,7 +23,7 @@ ENDPOINTS = {
     "guests": "/v1.0/users",
     "conditional_access_policies": "/v1.0/identity/conditionalAccess/policies",
     "sign_ins": "/v1.0/auditLogs/signIns",
-    "privileged_group_members": "/v1.0/$batch",
+    "group_setting_overrides": "/v1.0/$batch",
     "user_count": "/v1.0/users/$count",
 }
 BREAKS = {
