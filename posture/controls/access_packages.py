@@ -203,7 +203,7 @@ def packages_for_outsiders_end(
     Holds when every policy open to people from outside needs approval, ends or
     is reviewed, and is not open to anybody, and when guests without packages
     are blocked and deleted within `max_delete_after_days`; also when no policy
-    is open to people from outside. Partial when guests are only blocked or
+    is open to people outside the directory. Partial when guests are only blocked or
     deleted later, when anybody may ask, or when access lasts longer than
     `max_assignment_days`. Fails when a policy lacks approval, or both end and
     review, or when guests stay after their last package.
@@ -230,7 +230,7 @@ def packages_for_outsiders_end(
     https://learn.microsoft.com/graph/api/resources/entitlementmanagementsettings
     https://learn.microsoft.com/graph/api/resources/accesspackageassignmentpolicy
     """
-    total, external, doubts = 0, 0, list[str]()
+    total, external, everybody, doubts = 0, 0, 0, list[str]()
     wrong: dict[str, int] = {}
     weak: dict[str, int] = {}
     affected = []
@@ -238,6 +238,7 @@ def packages_for_outsiders_end(
         total += 1
         try:
             if not is_external(policy):
+                everybody += policy["allowedTargetScope"] == "allDirectoryUsers"
                 continue
             external += 1
             bad, lesser = _holes(policy, taken_at, thresholds)
@@ -254,7 +255,8 @@ def packages_for_outsiders_end(
         return not_applicable("No access package has a policy.", observed={"policies": 0})
     seen = {"policies": total, "policies for outsiders": external}
     if not external and not doubts:
-        return passed("No access package is open to people from outside.", observed=seen)
+        notes = (f"Policies for everybody in the directory ({everybody:,}) let guests ask too.",) if everybody else ()
+        return passed("No access package is open to people outside the directory.", observed=seen, notes=notes)
     if external:
         try:
             bad, lesser = _lifecycle(entitlement_settings, thresholds)

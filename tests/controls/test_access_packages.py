@@ -170,6 +170,12 @@ def test_a_wrong_half_is_proven_though_the_other_cannot_be_read() -> None:
     assert check(found).outcome is Outcome.FAIL
 
 
+def test_guests_may_ask_where_everybody_in_the_directory_may() -> None:
+    found = check(policy(allowedTargetScope="allDirectoryUsers"), policy(2, allowedTargetScope="allMemberUsers"))
+    assert found.notes == ("Policies for everybody in the directory (1) let guests ask too.",)
+    assert check(policy(allowedTargetScope="allMemberUsers")).notes == ()
+
+
 def test_severities() -> None:
     assert check(policy(expiration=END_MISSING)).severity is Severity.HIGH
     assert check(policy(allowedTargetScope="allExternalUsers")).severity is Severity.LOW
