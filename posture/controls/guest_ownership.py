@@ -251,8 +251,8 @@ def no_external_owns_an_application(
     unless_known(unknown + [u for thing in owned for u in thing.unknown], role_assignments)
     if owned:
         return partial(
-            f"People from outside own {number(len(owned), 'application object')} without any permission, role or "
-            "credential.",
+            f"People from outside own {number(len(owned), 'application object')} without any application permission, "
+            "role, secret or certificate.",
             observed=observed,
             affected=people,
         )

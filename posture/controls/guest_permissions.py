@@ -388,6 +388,11 @@ def members_create_nothing(authorization_policy: Mapping[str, Any], external_mem
 _FOR_SELF = "managepermissiongrantsforself"
 _FOR_OWNED = "managepermissiongrantsforownedresource"
 _LEGACY = "microsoft-user-default-legacy"
+_ANYTHING = {_LEGACY, "microsoft-application-admin", "microsoft-company-admin"}
+"""Policies that let whoever has them consent to every app for all that they can reach.
+
+Source: https://learn.microsoft.com/entra/identity/enterprise-apps/manage-app-consent-policies
+"""
 _LOW = "microsoft-user-default-low"
 
 
@@ -511,7 +516,8 @@ def consent_is_for_administrators(
     Holds when nobody may consent for themselves, consent to risky apps is off
     and people can ask an administrator. Partial when a low-impact, recommended
     or custom policy allows some consent, or nobody can be asked. Fails when
-    the legacy policy allows all of it, or consent to risky apps is on.
+    the legacy policy, or one made for administrators, allows all of it, or
+    consent to risky apps is on.
 
     Why: an app that was consented to keeps reading with its refresh token after
     the guest is gone. The same default policy holds for outsiders.
@@ -539,7 +545,7 @@ def consent_is_for_administrators(
     observed = {"consent to risky apps": risky, "policies for own consent": found}
     if risky:
         return failed("Users may consent to apps that Microsoft rates as risky.", observed=observed)
-    if _LEGACY in found:
+    if _ANYTHING & set(found):
         return failed("Users may consent to any app for anything they can reach.", observed=observed)
     if found:
         return partial(f"Users may consent within {', '.join(found)}.", observed=observed)

@@ -43,8 +43,11 @@ def sign_in_hours(session: Mapping[str, Any]) -> float | None:
         return None
     if not isinstance(frequency, Mapping) or frequency.get("isEnabled") is not True:
         raise UnknownValueError("signInFrequency does not say whether it is enabled")
-    if frequency.get("frequencyInterval") == "everyTime":
+    interval = frequency.get("frequencyInterval")
+    if interval == "everyTime":
         return 0
+    if interval not in (None, "timeBased"):
+        raise UnknownValueError(f"frequencyInterval is {interval!r}")
     kind, value = text(frequency, "type"), present(frequency, "value")
     if kind not in ("hours", "days") or isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise UnknownValueError(f"sign-in frequency is {value!r} {kind!r}")
@@ -55,6 +58,7 @@ def _asks_again(thresholds: Thresholds, doubts: dict[str, None]) -> Callable[[Gu
     def does(policy: GuestPolicy) -> str | None:
         try:
             hours = sign_in_hours(policy.session)
+            factors = hours is not None and _both_factors(policy.session["signInFrequency"])
         except UnknownValueError as unknown:
             if policy.reaches:
                 doubts[str(unknown)] = None
@@ -63,10 +67,17 @@ def _asks_again(thresholds: Thresholds, doubts: dict[str, None]) -> Callable[[Gu
             return None
         if hours > thresholds.sign_in_frequency_max_hours:
             return f"guests sign in again after {_spell(int(hours))}"
-        kind = policy.session["signInFrequency"].get("authenticationType")
-        return "only the second factor is asked for again" if kind == "secondaryAuthentication" else ""
+        return "" if factors else "only the second factor is asked for again"
 
     return does
+
+
+def _both_factors(frequency: Mapping[str, Any]) -> bool:
+    """Whether both factors are asked for again; null is Graph's word for policies older than the choice."""
+    kind = frequency.get("authenticationType")
+    if kind not in (None, "primaryAndSecondaryAuthentication", "secondaryAuthentication"):
+        raise UnknownValueError(f"authenticationType of a sign-in frequency is {kind!r}")
+    return kind != "secondaryAuthentication"
 
 
 def _spell(hours: int) -> str:

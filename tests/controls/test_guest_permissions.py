@@ -254,6 +254,8 @@ def without_risky(policy: dict[str, Any]) -> dict[str, Any]:
         (consent((SELF + LEGACY).upper()), WORKFLOW, FAIL),
         (consent("ManagePermissionGrantsForSelf." + LEGACY, SELF + LOW), WORKFLOW, FAIL),
         (consent(SELF + LEGACY), REFUSED, FAIL),
+        (consent(SELF + "microsoft-company-admin"), WORKFLOW, FAIL),
+        (consent(SELF + "Microsoft-Application-Admin", SELF + LOW), WORKFLOW, FAIL),
         (consent(risky=True), WORKFLOW, FAIL),
         (consent(), REFUSED, NOT_ASSESSED),
         (consent("just-user-read"), WORKFLOW, NOT_ASSESSED),
