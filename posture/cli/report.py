@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN|EVIDENCE", help="A run folder or its evidence folder.")],
     formats: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,6 +47,7 @@ def report(
     from posture.cli.audit import compared
     from posture.cli.config import brand_of
     from posture.cli.recorded import recorded
+    from posture.history.runs import place_for, run_of
     from posture.plan.build import impacts
     from posture.report import FORMATS, write_reports
     from posture.report import formats as known_formats
@@ -61,6 +62,7 @@ def report(
     people = not flag_of(loaded, "no-people", no_people)
     saved = recorded(run)
     snapshot = saved.snapshot
+    written_to = run if stdout or wanted == ("terminal",) else place_for(run, out)
     # Which findings concern whom is judged anew: files in a folder from elsewhere may be gone or changed.
     with tempfile.TemporaryDirectory(prefix="posture-report-") as scratch:
         assessment = evaluate(snapshot, saved.settings, affected=Path(scratch))
@@ -68,7 +70,7 @@ def report(
             assessment,
             snapshot,
             run,
-            changes=compared(run.resolve().parent, assessment, snapshot),
+            changes=compared((run_of(run) or run).resolve().parent, assessment, snapshot),
             impacts=impacts(assessment, snapshot, people=people),
             brand=brand,
             options=Options(people=people),
@@ -77,7 +79,7 @@ def report(
         if "terminal" in wanted:
             from posture.report.terminal import summary
 
-            for line in summary(assessment, width()):
+            for line in summary(assessment, width(), view.changes):
                 say(line.text, line.style)
             wanted = tuple(w for w in wanted if w != "terminal")
         if stdout and wanted:
@@ -86,7 +88,7 @@ def report(
             say_bytes(buffer.getvalue())
             return
         if wanted:
-            written = [str(path) for path in write_reports(view, out or run, wanted)]
+            written = [str(path) for path in write_reports(view, written_to, wanted)]
             if flag_of(loaded, "json", json_out):
                 say_json({"files": written})
             else:

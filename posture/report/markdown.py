@@ -18,7 +18,6 @@ from posture.report.text import markdown_code as code
 from posture.report.text import markdown_prose as ours
 from posture.report.text import markdown_words as prose
 from posture.report.view import RunView
-from posture.snapshot.types import Gap
 
 LIMIT = 60_000
 """Bytes the file stays under; GitHub takes 65,536 characters in a comment."""
@@ -241,14 +240,14 @@ def _gaps(assessment: Assessment) -> list[str]:
         return []
     unread = prose(words.unread(assessment)) or "Every control could be assessed all the same."
     lines = ["## What could not be read", "", unread, ""]
-    lines += ["| Source | Why | What unlocks it | Controls |", "| --- | --- | --- | --- |"]
-    rows = (_gap(gap, codes) for gap, codes in assessment.gaps)
-    return [*lines, *_within(rows, _GAPS_ROOM, "{} further sources are in report.html."), ""]
+    lines += ["| What unlocks it | Why | Controls that wait | Not read |", "| --- | --- | --- | --- |"]
+    rows = map(_unlock, words.unlocks(assessment))
+    return [*lines, *_within(rows, _GAPS_ROOM, "{} further ways are in report.html."), ""]
 
 
-def _gap(gap: Gap, codes: tuple[str, ...]) -> str:
-    told = prose(f"{words.REASONS[gap.reason]}: {_cut(gap.detail, 140)}", cell=True)
-    return f"| {code(gap.name, cell=True)} | {told} | {prose(gap.unlock, cell=True)} | {_some(codes)} |"
+def _unlock(way: words.Unlock) -> str:
+    what, names = prose(way.what, cell=True), prose(", ".join(way.names), cell=True)
+    return f"| {what} | {way.reasons} | {_some(way.codes)} | {names} |"
 
 
 def _some(codes: tuple[str, ...], most: int = 6) -> str:

@@ -23,13 +23,15 @@ from posture.report.population import Population, population
 from posture.report.text import json_text, marked, shown, slug
 from posture.report.view import RunView
 from posture.settings import Severity, changed
-from posture.snapshot.types import Fact, Gap, GapReason
+from posture.snapshot.types import Fact, Gap
 
 _VALUE_LIMIT = 320
 _IDS_SHOWN = 3
 _TABLE_ROWS = 15
 _LEAD_ROWS, _LESSER_LEAD_ROWS = 5, 3
 _DRAWN_ROWS = 100
+_WHO_ROWS = 10
+"""Objects concerned that a finding shows where the report does not hold them all; the affected file does."""
 
 KINDS: Mapping[Outcome, str] = {
     Outcome.FAIL: "f",
@@ -54,7 +56,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Values seen in one answer, and where that answer is. `rows` alone where only its length was looked at."""
+    """Values seen in one answer, and where that answer is."""
 
     values: tuple[tuple[str, str, DataTable | None], ...]
     source: str
@@ -62,7 +64,15 @@ class Proof:
     request_id: str
     file: str
     sha256: str
-    rows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A source of which only the rows were gone through: its name, how many, and its place in the list of sources."""
+
+    name: str
+    rows: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,7 @@ class Card:
     notes: tuple[str, ...]
     attested: bool
     proofs: tuple[Proof, ...]
+    reads: tuple[Read, ...]
     gap: Gap | None
     gap_words: str
     why: str
@@ -142,6 +153,7 @@ class Framework:
     key: str
     name: str
     measured: str
+    findings: int
     items: tuple[Item, ...]
     said: str
 
@@ -157,10 +169,11 @@ class LeadRow:
 
 @dataclass(frozen=True, slots=True)
 class LeadRows:
-    """One lead with the rows that fit the page; `more` are those beside them."""
+    """One lead with the rows that fit the page; `common` is what all of them tell, `more` are those beside them."""
 
     severity: str
     summary: str
+    common: tuple[tuple[str, str], ...]
     rows: tuple[LeadRow, ...]
     more: int
 
@@ -182,21 +195,11 @@ class Hunt:
 
 
 @dataclass(frozen=True, slots=True)
-class Unlock:
-    """What would make some sources readable, the controls that wait for them, and what was answered instead."""
-
-    what: str
-    reasons: str
-    codes: tuple[str, ...]
-    names: tuple[str, ...]
-    answers: tuple[Gap, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     """One source that was read, for the appendix."""
 
     name: str
+    place: str
     endpoint: str
     permission: str
     read_at: str
@@ -229,7 +232,7 @@ class Page:
     whole: str
     unread: str
     cards: tuple[Card, ...]
-    unlocks: tuple[Unlock, ...]
+    unlocks: tuple[words.Unlock, ...]
     changed: str
     changes: tuple[tuple[str, str, str, str], ...]
     drawings: tuple[Drawing, ...]
@@ -297,7 +300,7 @@ def page(run: RunView) -> Page:
         whole=words.completeness_of(run),
         unread=words.unread(assessment),
         cards=cards,
-        unlocks=_unlocks(assessment),
+        unlocks=tuple(words.unlocks(assessment)),
         changed=words.changes_words(run.changes) if run.changes else "",
         changes=_changes(run, {c.code: c.title for c in cards}),
         drawings=_drawings(assessment),
@@ -329,27 +332,6 @@ def page(run: RunView) -> Page:
         account=_account(run),
         permissions=_permissions(run.snapshot.manifest),
     )
-
-
-def _unlocks(assessment: Assessment) -> tuple[Unlock, ...]:
-    """Return what could not be read by what unlocks it: what most controls wait for first, what was not asked last."""
-    ways: dict[str, list[tuple[Gap, tuple[str, ...]]]] = {}
-    for gap, codes in assessment.gaps:
-        ways.setdefault(gap.unlock, []).append((gap, codes))
-    made = [
-        Unlock(
-            what,
-            ", ".join(dict.fromkeys(words.REASONS[gap.reason] for gap, _ in held)),
-            tuple(sorted({code for _, codes in held for code in codes})),
-            tuple(gap.name.replace("_", " ") for gap, _ in held),
-            tuple(gap for gap, _ in held if gap.reason not in _CHOSEN),
-        )
-        for what, held in ways.items()
-    ]
-    return tuple(sorted(made, key=lambda u: (not u.answers, -len(u.codes), u.what)))
-
-
-_CHOSEN = (GapReason.NOT_ASKED, GapReason.DECLINED)
 
 
 def _changes(run: RunView, titles: Mapping[str, str]) -> tuple[tuple[str, str, str, str], ...]:
@@ -423,6 +405,7 @@ def _card(finding: Finding, run: RunView) -> Card:
     control = finding.control
     is_open = finding.outcome in (Outcome.FAIL, Outcome.PARTIAL)
     head, rows = _affected(finding)
+    proofs, reads = _proofs(finding.observed, {f.provenance.file: f.name for f in run.snapshot.facts.values()})
     gain = words.gains(run.assessment).get(control.code, 0.0)
     return Card(
         id=control.code.lower(),
@@ -438,7 +421,8 @@ def _card(finding: Finding, run: RunView) -> Card:
         summary=words.sentence(finding.summary),
         notes=finding.notes,
         attested=finding.attested,
-        proofs=_proofs(finding.observed),
+        proofs=proofs,
+        reads=reads,
         gap=finding.gap,
         gap_words=words.REASONS[finding.gap.reason] if finding.gap else "",
         why=control.why,
@@ -469,26 +453,31 @@ def _card(finding: Finding, run: RunView) -> Card:
     )
 
 
-def _proofs(observed: Iterable[Observed]) -> tuple[Proof, ...]:
-    """Return the observed values, those of one answer together."""
+def _proofs(observed: Iterable[Observed], names: Mapping[str, str]) -> tuple[tuple[Proof, ...], tuple[Read, ...]]:
+    """Return the observed values, those of one answer together, and what was only gone through row by row.
+
+    `names` are the sources by their files: where each was read, when and by
+    which requests stands once, in the list of sources.
+    """
     answers: dict[tuple[str, str, str], list[Observed]] = {}
     for seen in observed:
         answers.setdefault((seen.source, seen.request_id, seen.file), []).append(seen)
-    return tuple(
-        Proof(
-            values=tuple(
-                (o.property or "the whole answer", marked(json_text(o.value), _VALUE_LIMIT), _table(o.value))
-                for o in together
-            ),
-            source=source,
-            read_at=iso_minute(together[0].retrieved_at),
-            request_id=request_id,
-            file=f"evidence/{file}" if file else "",
-            sha256=together[0].sha256,
-            rows=f"{together[0].value:,}" if [o.property for o in together] == ["rows read"] else "",
+    proofs, reads = [], []
+    for (source, request_id, file), together in answers.items():
+        if [o.property for o in together] == ["rows read"] and file in names:
+            reads.append(Read(names[file], f"{together[0].value:,}", _place(names[file])))
+            continue
+        values = tuple(
+            (o.property or "the whole answer", marked(json_text(o.value), _VALUE_LIMIT), _table(o.value))
+            for o in together
         )
-        for (source, request_id, file), together in answers.items()
-    )
+        at, place = iso_minute(together[0].retrieved_at), f"evidence/{file}" if file else ""
+        proofs.append(Proof(values, source, at, request_id, place, together[0].sha256))
+    return tuple(proofs), tuple(reads)
+
+
+def _place(source: str) -> str:
+    return "read-" + slug(source, "other")
 
 
 def _table(value: Any) -> DataTable | None:
@@ -513,6 +502,8 @@ def _affected(finding: Finding) -> tuple[tuple[str, ...], tuple[tuple[str, ...],
     sample = finding.affected.sample
     if not sample:
         return (), ()
+    if finding.affected.count > len(sample):
+        sample = sample[:_WHO_ROWS]
     extra = sorted({k for row in sample for k, v in row.items() if k not in _OWN and not _told(row, v)})[:3]
     rows = []
     for row in sample:
@@ -661,9 +652,10 @@ def _hunt(place: int, code: str, title: str, leads: Sequence[Lead]) -> Hunt:
 def _lead(lead: Lead) -> LeadRows:
     """Return a lead's rows without what only a machine needs: ids, and what is empty."""
     rows = lead.rows[: _LEAD_ROWS if lead.severity.rank >= Severity.HIGH.rank else _LESSER_LEAD_ROWS]
-    return LeadRows(
-        lead.severity.value, words.sentence(lead.summary), tuple(map(_lead_row, rows)), max(0, lead.count - len(rows))
-    )
+    made = tuple(map(_lead_row, rows))
+    common = tuple(pair for pair in made[0].rest if all(pair in r.rest for r in made)) if len(made) > 1 else ()
+    made = tuple(replace(r, rest=tuple(pair for pair in r.rest if pair not in common)) for r in made)
+    return LeadRows(lead.severity.value, words.sentence(lead.summary), common, made, max(0, lead.count - len(rows)))
 
 
 def _lead_row(row: Mapping[str, Any]) -> LeadRow:
@@ -695,9 +687,9 @@ def _frameworks(cards: Sequence[Card]) -> tuple[Framework, ...]:
         states = Counter(i.outcome for i in items)
         open_ = f"{states['']:,} {_UNCOVERED.lower()}" if states[""] else ""
         said = ", ".join(w for w in (words.counts_words(states), open_) if w)
-        made.append(
-            Framework(f"framework-{slug(key, 'other')}", key, found["title"], found["measured_against"], items, said)
-        )
+        short = slug(key, "other")
+        about = sum(short in c.framework_slugs.split() for c in cards)
+        made.append(Framework(f"framework-{short}", key, found["title"], found["measured_against"], about, items, said))
     return tuple(made)
 
 
@@ -726,6 +718,7 @@ def _source(fact: Fact) -> Source:
     counts = tuple(dict.fromkeys(n for n in (p.count_before, p.count_after) if n is not None))
     return Source(
         name=fact.name,
+        place=_place(fact.name),
         endpoint=p.endpoint,
         permission=p.permission,
         read_at=iso_minute(p.retrieved_at),

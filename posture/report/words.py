@@ -16,7 +16,7 @@ from posture.controls.registry import AREAS, Outcome
 from posture.report.dates import percent, plural
 from posture.report.view import Change, Changes, RunView
 from posture.settings import AcceptedRisk, Attestation, Severity
-from posture.snapshot.types import GapReason
+from posture.snapshot.types import Gap, GapReason
 
 OUTCOMES: dict[Outcome, str] = {
     Outcome.FAIL: "Fails",
@@ -418,6 +418,38 @@ def unread(assessment: Assessment) -> str:
     more = f"; {plural(waiting, 'control')} would tell more with {'it' if left.total() == 1 else 'them'}"
     told = f"{plural(left.total(), 'source was', 'sources were')} not read: {_parts(left)}"
     return f"{told}{more if waiting else ''}."
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """What makes some sources readable, why they were not, the controls that wait, and what was answered instead."""
+
+    what: str
+    reasons: str
+    codes: tuple[str, ...]
+    names: tuple[str, ...]
+    answers: tuple[Gap, ...]
+
+
+_CHOSEN = (GapReason.NOT_ASKED, GapReason.DECLINED)
+
+
+def unlocks(assessment: Assessment) -> list[Unlock]:
+    """Return what could not be read by what unlocks it: what most controls wait for first, what was not asked last."""
+    ways: dict[str, list[tuple[Gap, tuple[str, ...]]]] = {}
+    for gap, codes in assessment.gaps:
+        ways.setdefault(gap.unlock, []).append((gap, codes))
+    made = [
+        Unlock(
+            what,
+            ", ".join(dict.fromkeys(REASONS[gap.reason] for gap, _ in held)),
+            tuple(sorted({code for _, codes in held for code in codes})),
+            tuple(gap.name.replace("_", " ") for gap, _ in held),
+            tuple(gap for gap, _ in held if gap.reason not in _CHOSEN),
+        )
+        for what, held in ways.items()
+    ]
+    return sorted(made, key=lambda u: (not u.answers, -len(u.codes), u.what))
 
 
 def _parts(counts: Counter[str]) -> str:

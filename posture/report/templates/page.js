@@ -60,6 +60,7 @@
       card.hidden = !fits;
       count += fits ? 1 : 0;
     }
+    id('f-clear').hidden = count === cards.length;
     id('f-shown').textContent = count === cards.length ? count + ' findings' : count + ' of ' + cards.length + ' findings';
   };
   const show = (state) => {
@@ -72,6 +73,7 @@
     apply();
   };
   filters.hidden = false;
+  id('f-clear').addEventListener('click', () => { show({}); text.focus(); });
   filters.addEventListener('submit', (e) => e.preventDefault());
   filters.addEventListener('click', (e) => {
     const b = e.target.closest('button[data-outcome]');
@@ -256,7 +258,7 @@
       for (let i = 0; i < count; i++) n[of(i)]++;
       return list.map((label, at) => [at, label, n[at]]).sort((x, y) => y[2] - x[2] || collate.compare(x[1], y[1]));
     };
-    fill(box.state, counts(data.S, (i) => data.s[i]).map(([at, label, n]) => [at, (label || 'not invited') + ' (' + n + ')']));
+    fill(box.state, counts(data.S, (i) => data.s[i]).map(([at, label, n]) => [at, (label === 'PendingAcceptance' ? 'Pending' : label || 'not invited') + ' (' + n + ')']));
     fill(box.domain, counts(data.D, (i) => data.d[i]).slice(0, 200).map(([at, label, n]) => [at, (label || 'unknown') + ' (' + n + ')']));
     fill(box.role, counts(data.R, (i) => data.r[i]).filter(([, label]) => label).map(([at, label, n]) => [at, label + ' (' + n + ')']));
     const named = [...new Set(data.F.flat())].sort();
