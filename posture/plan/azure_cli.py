@@ -116,6 +116,8 @@ undo=no
 list=no
 wanted=' '
 failed=0
+sent=0
+taken=
 soft=
 
 say() { printf '%s\\n' "$1"; }
@@ -141,6 +143,11 @@ call() {
   fi
   if [ $# -ge 5 ]; then
     call_id=$(az rest --method get --url "$4" --resource "$root" --query "$5" --output tsv 2>/dev/null </dev/null)
+    call_status=$?
+    if [ "$undo" = yes ] && [ "$call_status" -eq 0 ] && [ -z "$call_id" ]; then
+      printf '  not there   %s %s\\n' "$1" "$2"
+      return 0
+    fi
     case $call_id in
       '' | *[!A-Za-z0-9_-]*)
         say '  failed: the object to change was not found, or more than one was'
@@ -158,9 +165,20 @@ call() {
   fi
   call_status=$?
   if [ "$call_status" -eq 0 ]; then
+    sent=$((sent + 1))
     printf '  sent        %s %s\\n' "$1" "$call_url"
     return 0
   fi
+  case $undo$1$call_url in
+    yesPOST* | noPOST*/'$ref' | noPOST*/roleAssignments)
+      case $call_told in
+        *'already exist'* | *'conflicting object'*)
+          printf '  there now   %s %s\\n' "$1" "$call_url"
+          return 0
+          ;;
+      esac
+      ;;
+  esac
   case $soft$1:$call_told in
     *DELETE:*'Not Found'* | *DELETE:*ResourceNotFound* | soft*'Not Found'* | soft*ResourceNotFound*)
       printf '  not there   %s %s\\n' "$1" "$call_url"
@@ -253,9 +271,19 @@ while read -r step mode; do
     *) continue ;;
   esac
   name=$(printf '%s' "$step" | tr '.-' '__')
+  sent=0
   if [ "$undo" = yes ]; then "undo_$name"; else "do_$name"; fi
+  [ "$sent" -eq 0 ] || taken="$taken --step $step"
   if [ "$failed" -gt 0 ]; then
     say "stopped: $failed of these requests failed; the steps after $step were not taken"
+    if [ "$undo" = yes ]; then
+      say 'run the same again once the cause is gone: what is taken back already stays so'
+    elif [ -n "$taken" ]; then
+      say 'what was sent stands; this shows what takes it back, and sends it with --apply:'
+      say "  bash plan.sh --undo$taken"
+    else
+      say 'nothing was changed'
+    fi
     exit 1
   fi
 done <<END

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from posture.assess.types import Assessment, Finding
+from posture.plan.cmdlets import powershell
 from posture.plan.scripts import list_name
 from posture.plan.types import Find, Placed, Plan, Remedy, Request, Step
 from posture.snapshot.store import stamp
@@ -55,7 +56,7 @@ def _step(placed: Placed) -> dict[str, Any]:
         "permission": step.permission or None,
         "role": step.role or None,
         "licence": step.licence or None,
-        "powershell": list(step.powershell),
+        "powershell": powershell(step, SHOWN if step.listed else None),
         "notes": list(step.notes),
         "leaves": step.leaves or None,
         "count": len(step.requests),

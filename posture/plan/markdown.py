@@ -6,6 +6,7 @@ from itertools import islice
 
 from posture.assess.types import Assessment, Finding
 from posture.controls.registry import Outcome
+from posture.plan.cmdlets import powershell
 from posture.plan.quote import body_text
 from posture.plan.scripts import list_name
 from posture.plan.types import Find, Placed, Plan, Remedy, Request, Step
@@ -189,27 +190,20 @@ def _found(find: Find) -> str:
 
 
 def _powershell(step: Step) -> Iterator[str]:
-    if not step.powershell:
+    lines = powershell(step, SHOWN)
+    if not lines:
         return
-    single: Sequence[Request] = () if step.listed else tuple(islice(step.requests, 2))
-    request = single[0] if len(single) == 1 else None
-    yield "Microsoft Graph PowerShell" + (", for each row of the list:" if step.listed else ":")
+    more = len(step.requests) - SHOWN
+    yield (
+        ("" if step.manual else "Microsoft Graph ")
+        + "PowerShell"
+        + (f", and so for {more:,} more:" if more > 0 else ":")
+    )
     yield ""
     yield "```powershell"
-    if request is not None and request.body is not None and any("$body" in line for line in step.powershell):
-        yield f"$body = '{body_text(request.body)}' | ConvertFrom-Json -AsHashtable  # PowerShell 7"
-    for line in step.powershell:
-        yield _filled(line, request)
+    yield from lines
     yield "```"
     yield ""
-
-
-def _filled(line: str, request: Request | None) -> str:
-    """Put the id of the only request into a line of the catalogue."""
-    name = request.url.partition("?")[0].rstrip("/").split("/")[-1] if request is not None else ""
-    if not name or "{" in name:
-        return line
-    return line.replace("{id}", name)
 
 
 def _rest(title: str, words: str, findings: Sequence[Finding]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from posture.assess.score import score
 from posture.assess.types import Finding
 from posture.controls.registry import Outcome
-from posture.plan.types import After, Placed, Remedy, Step
+from posture.plan.types import After, Placed, Remedy, Risk, Step
 from posture.settings import Severity
 
 BEFORE: tuple[tuple[str, str, str], ...] = (
@@ -124,4 +124,6 @@ def _chosen(step: Step, chosen: Mapping[str, str], steps: Mapping[str, Step]) ->
         before = steps.get(first.step)
         if before is not None and (before.manual or chosen.get(first.step)):
             return f"First: {before.title}, since {first.reason}."
+    if step.risk is not Risk.LOW and not step.manual and not step.blocked:
+        return "It may stop people who should keep working: read what it breaks here first."
     return ""

@@ -117,6 +117,7 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $Tenant = '@TENANT@'
 $script:Failed = 0
+$script:Sent = 0
 
 function Find-One([string] $Uri, [string] $Key, [hashtable] $Where) {
     $found = @()
@@ -131,6 +132,7 @@ function Find-One([string] $Uri, [string] $Key, [hashtable] $Where) {
         }
         $Uri = $page['@odata.nextLink']
     }
+    if ($Undo -and $found.Count -eq 0) { return '' }
     if ($found.Count -ne 1) { throw 'the object to change was not found, or more than one was' }
     return $found[0]
 }
@@ -150,12 +152,20 @@ function Send-One(
         return
     }
     try {
-        if ($FindUri) { $Uri = $Uri.Replace('{found}', (Find-One $FindUri $FindKey $FindWhere)) }
+        if ($FindUri) {
+            $id = Find-One $FindUri $FindKey $FindWhere
+            if (-not $id) {
+                Write-Host "  not there   $Method $Uri"
+                return
+            }
+            $Uri = $Uri.Replace('{found}', $id)
+        }
         if ($Body) {
             $null = Invoke-MgGraphRequest -Method $Method -Uri $Uri -Body $Body -ContentType 'application/json'
         } else {
             $null = Invoke-MgGraphRequest -Method $Method -Uri $Uri
         }
+        $script:Sent++
         Write-Host "  sent        $Method $Uri"
     } catch {
         $code = 0
@@ -163,6 +173,12 @@ function Send-One(
         if ($thrown.PSObject.Properties['Response'] -and $thrown.Response) { $code = [int] $thrown.Response.StatusCode }
         if (($Method -eq 'DELETE' -or $Soft) -and $code -eq 404) {
             Write-Host "  not there   $Method $Uri"
+            return
+        }
+        $there = "$($_.ErrorDetails) $($thrown.Message)" -match 'already exist|conflicting object'
+        $same = $Undo -or $Uri.EndsWith('/$ref') -or $Uri.EndsWith('/roleAssignments')
+        if ($there -and $same -and $Method -eq 'POST') {
+            Write-Host "  there now   $Method $Uri"
             return
         }
         $script:Failed++
@@ -216,6 +232,7 @@ if ($Apply) {
         throw "connect to the plan's tenant first: Connect-MgGraph -TenantId $Tenant"
     }
 }
+$taken = @()
 $order = @($Steps.Keys)
 if ($Undo) { [array]::Reverse($order) }
 foreach ($name in $order) {
@@ -224,6 +241,7 @@ foreach ($name in $order) {
     } elseif ($Apply -and -not $Steps[$name].Ready) {
         continue
     }
+    $script:Sent = 0
     if ($Undo) {
         Write-Host "$name  take back: $($Steps[$name].Title)"
         & $Steps[$name].Back
@@ -232,8 +250,17 @@ foreach ($name in $order) {
         if ($Steps[$name].Decide) { Write-Host "  to decide: $($Steps[$name].Decide)" }
         & $Steps[$name].Forth
     }
+    if ($script:Sent -gt 0) { $taken += $name }
     if ($script:Failed -gt 0) {
         Write-Host "stopped: $script:Failed of these requests failed; the steps after $name were not taken"
+        if ($Undo) {
+            Write-Host 'run the same again once the cause is gone: what is taken back already stays so'
+        } elseif ($taken.Count -gt 0) {
+            Write-Host 'what was sent stands; this shows what takes it back, and sends it with -Apply:'
+            Write-Host "  ./plan.ps1 -Undo -Step $($taken -join ',')"
+        } else {
+            Write-Host 'nothing was changed'
+        }
         exit 1
     }
 }

@@ -140,16 +140,9 @@ def by_hand(control: Control, number: int, title: str, where: str, **more: Any) 
     return step(control, number, title, part=None, where=where, **more)
 
 
-def block_guest(ev: Evidence, row: Mapping[str, Any]) -> Request:
-    """Switch a guest off; back on to undo it."""
-    url = ev.url("/users/{}", str(row["id"]))
-    return Request(
-        "PATCH",
-        url,
-        {"accountEnabled": False},
-        about(row),
-        undo=(Request("PATCH", url, {"accountEnabled": True}),),
-    )
+def block_guest(ev: Evidence, row: Mapping[str, Any], present: Mapping[str, Any]) -> Request:
+    """Switch a guest off; back to what they are in the evidence to undo it."""
+    return patch(ev, ev.url("/users/{}", str(row["id"])), {"accountEnabled": False}, present, about=about(row))
 
 
 def delete_guest(ev: Evidence, row: Mapping[str, Any]) -> Request:

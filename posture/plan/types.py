@@ -88,7 +88,8 @@ class Step:
     only when it is named. `blocked` says what is missing for a request to be
     written at all. `leaves` is the outcome to expect of its control once the
     step and those before it are done. `manual` steps have no requests: they are
-    done at the place `where` names, or in posture.toml.
+    done at the place `where` names, or in posture.toml; `powershell` are then
+    lines a person may run.
     """
 
     id: str

@@ -56,7 +56,8 @@ class Tenant:
 
     def __init__(self, folder: Path, scratch: Path) -> None:
         self._tenant = load_tenant(folder)
-        self._app = create_app(self._tenant, clock=lambda: self._tenant.clock, allow_writes=True)
+        self.clock = self._tenant.clock
+        self._app = create_app(self._tenant, clock=lambda: self.clock, allow_writes=True)
         self._scratch = scratch
         self._audits = 0
         self.not_there: list[Request] = []
@@ -75,9 +76,9 @@ class Tenant:
 
     async def _read(self, root: Path, settings: Settings, wanted: frozenset[str]) -> Snapshot:
         transport = httpx.ASGITransport(app=self._app)
-        reader = open_reader(HERE, None, transport=transport, clock=lambda: self._tenant.clock)
+        reader = open_reader(HERE, None, transport=transport, clock=lambda: self.clock)
         try:
-            clock = self._tenant.clock
+            clock = self.clock
             plan = Collection(root=root, clock=lambda: clock, settings=settings, wanted=wanted, arm=reader)
             return await collect(reader, plan)
         finally:

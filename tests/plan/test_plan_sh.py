@@ -23,6 +23,12 @@ AZ = """\
 if [ "$1" = account ]; then printf '%s\\n' "$FAKE_TENANT"; exit 0; fi
 for argument in "$@"; do printf '%s\\0' "$argument"; done >> "$FAKE_LOG"
 printf '\\n' >> "$FAKE_LOG"
+for part in $FAKE_NONE; do
+  if [[ "$*" == *"--query"* && "$*" == *"$part"* ]]; then exit 0; fi
+done
+for part in $FAKE_THERE; do
+  if [[ "$*" == *"$part"* ]]; then echo 'ERROR: Bad Request({"message":"A conflicting object"})' >&2; exit 1; fi
+done
 if [[ "$*" == *"--query"* ]]; then printf '%s\\n' "${FAKE_FOUND-found-id}"; exit 0; fi
 for part in $FAKE_MISSING; do
   if [[ "$*" == *"$part"* ]]; then
@@ -64,6 +70,8 @@ def run(written: Written, tmp_path: Path, *arguments: str, tenant: str | None = 
         "FAKE_TENANT": written.audited.assessment.tenant.id if tenant is None else tenant,
         "FAKE_MISSING": "",
         "FAKE_REFUSED": "",
+        "FAKE_NONE": "",
+        "FAKE_THERE": "",
         **more,
     }
     done = subprocess.run(
@@ -195,6 +203,7 @@ def test_a_refusal_stops_the_script(write: Write, tmp_path: Path) -> None:
     assert ran.code == 1
     assert [u for _, u, _ in ran.sent] == [url]
     assert "stopped: 1 of these requests failed" in ran.out
+    assert "nothing was changed" in ran.out
     assert second.title not in ran.out
 
 
@@ -206,6 +215,40 @@ def test_a_failure_ends_its_step(write: Write, tmp_path: Path) -> None:
     assert ran.code == 1
     assert len(ran.sent) == 1
     assert ran.out.count("  not sent  ") == len(step.requests) - 1
+
+
+def test_a_failure_midway_tells_the_way_back(write: Write, tmp_path: Path) -> None:
+    """What was sent before it is named, and the very command it names takes back that and nothing else."""
+    written = write("contoso")
+    step = next(s for s in told(written.plan) if s.id == "GUEST-INV-001.1")
+    people = [str((r.body or {})["principalId"]) for r in step.requests]
+    ran = run(written, tmp_path, "--apply", "--step", "GUEST-AUT-001.2", "--step", step.id, FAKE_REFUSED=people[2])
+    assert ran.code == 1
+    assert "shows what takes it back, and sends it with --apply" in ran.out
+    way = ran.out.splitlines()[-1].split()
+    assert way == ["bash", "plan.sh", "--undo", "--step", "GUEST-AUT-001.2", "--step", step.id]
+    assert not run(written, tmp_path, *way[2:]).asked
+    back = run(written, tmp_path, *way[2:], "--apply", FAKE_NONE=" ".join(people[2:]))
+    assert back.code == 0, back.out
+    assert back.out.count("  not there ") == len(people) - 2
+    assert [method for method, _, _ in back.sent] == ["DELETE"] * 3
+
+
+def test_a_failed_way_back_can_be_gone_again(write: Write, tmp_path: Path) -> None:
+    written = write("contoso")
+    ran = run(written, tmp_path, "--undo", "--apply", "--step", "GUEST-INV-001.2", FAKE_REFUSED="rest")
+    assert ran.code == 1
+    assert "run the same again once the cause is gone" in ran.out
+
+
+def test_what_is_there_already_is_passed_over(write: Write, tmp_path: Path) -> None:
+    """A step taken again after a failure goes on where it stopped; other clashes stay failures."""
+    written = write("contoso")
+    again = run(written, tmp_path, "--apply", "--step", "GUEST-INV-001.1", FAKE_THERE="roleAssignments")
+    assert again.code == 0, again.out
+    assert "  there now " in again.out
+    clash = run(written, tmp_path, "--apply", "--step", "GUEST-XTA-001.1", FAKE_THERE="/partners")
+    assert clash.code == 1
 
 
 def test_guests_that_are_gone_are_passed_over(write: Write, tmp_path: Path) -> None:

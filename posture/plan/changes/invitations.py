@@ -88,10 +88,6 @@ def limit_inviters(ev: Evidence, finding: Finding) -> Iterator[Step]:
             part=None,
             permission="RoleManagement.ReadWrite.Directory",
             role="Privileged Role Administrator",
-            powershell=(
-                "New-MgRoleManagementDirectoryRoleAssignment -PrincipalId {principal id} "
-                f"-RoleDefinitionId {GUEST_INVITER} -DirectoryScopeId '/'",
-            ),
             where="Entra admin center > Roles and admins > Guest Inviter > Add assignments",
             choice="These people invited lately; take out of the list whoever should not go on.",
             risk=Risk.LOW,
@@ -402,6 +398,8 @@ def take_access_from_invitations(ev: Evidence, finding: Finding) -> Iterator[Ste
         2,
         "Take recent invitations out of their groups and applications",
         young,
+        permission="GroupMember.ReadWrite.All + AppRoleAssignment.ReadWrite.All",
+        role="Groups Administrator; for applications Cloud Application Administrator",
         choice="Teams that prepare for a newcomer add them again after acceptance.",
         notes=(
             "Memberships were read with those through other groups: where somebody is in a group through another, "

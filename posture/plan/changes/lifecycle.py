@@ -45,7 +45,7 @@ def block_idle_guests(ev: Evidence, finding: Finding) -> Iterator[Step]:
         finding.control,
         1,
         f"Block guests who did not sign in for more than {ev.thresholds.stale_days} days",
-        lambda: (block_guest(ev, row) for row in ev.affected("GUEST-LIF-001")),
+        lambda: (block_guest(ev, row, guest.row) for row, guest in ev.affected_guests("GUEST-LIF-001")),
         choice=_ASK,
         notes=(_LATER,),
         leaves="pass",
@@ -59,7 +59,7 @@ def block_silent_guests(ev: Evidence, finding: Finding) -> Iterator[Step]:
         finding.control,
         1,
         "Block guests who accepted and never signed in",
-        lambda: (block_guest(ev, row) for row in ev.affected("GUEST-LIF-002")),
+        lambda: (block_guest(ev, row, guest.row) for row, guest in ev.affected_guests("GUEST-LIF-002")),
         choice=_ASK,
         notes=(_LATER,),
         leaves="pass",
@@ -192,7 +192,8 @@ def review_guests(ev: Evidence, finding: Finding) -> Iterator[Step]:
         "Ask the owners of Microsoft 365 groups about their guests again and again",
         [request],
         choice="Guests of owners who do not answer lose the group; tell the owners first.",
-        leaves="pass",
+        notes=(control.remediation[0].notes, f"It holds in part until the review begins on {begin}, and then wholly."),
+        leaves="partial",
     )
 
 
@@ -237,10 +238,6 @@ def end_packages(ev: Evidence, finding: Finding) -> Iterator[Step]:
             permission="EntitlementManagement.ReadWrite.All",
             role="Identity Governance Administrator",
             licence=control.licence,
-            powershell=(
-                "Set-MgEntitlementManagementAssignmentPolicy -AccessPackageAssignmentPolicyId {id} "
-                "-BodyParameter $body",
-            ),
             choice="Sponsors of the connected organization are proposed as approvers; choose others in the portal.",
             notes=("The policy is replaced whole. The form was not tried on a tenant; the portal is the surer way.",),
             leaves="pass",
@@ -386,7 +383,7 @@ def contain_resets(ev: Evidence, finding: Finding) -> Iterator[Step]:
     def contained() -> Iterator[Request]:
         for row, guest in ev.affected_guests(control.code):
             if guest.enabled is not False:
-                yield block_guest(ev, row)
+                yield block_guest(ev, row, guest.row)
                 url = ev.url("/users/{}/revokeSignInSessions", guest.id)
                 words = f"{about(row)}; sessions"
                 yield Request("POST", url, about=words, no_undo="people sign in again")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from posture.plan.changes.invitations import app_role
+from posture.plan.evidence import label
 from posture.plan.remedies import (
     After,
     Evidence,
@@ -250,11 +251,12 @@ def _workflow(ev: Evidence, finding: Finding, present: Mapping[str, Any]) -> Ste
         "reviewers": [{"query": f"/users/{r}", "queryType": "MicrosoftGraph"} for r in reviewers],
     }
     url = ev.url("/policies/adminConsentRequestPolicy")
+    words = "asked: " + ", ".join(reviewers.values())
     return step(
         finding.control,
         1,
         "Let people ask an administrator for consent",
-        [patch(ev, url, body, present, method="PUT")],
+        [patch(ev, url, body, present, method="PUT", about=words)],
         part=1,
         choice="The reviewers proposed hold an administrator role for applications; take out emergency accounts, and "
         "whoever should not be asked.",
@@ -270,10 +272,11 @@ def _closes(ev: Evidence) -> bool:
     return isinstance(listed, list) and all(map(_for_owned, listed))
 
 
-def _reviewers(ev: Evidence) -> list[str]:
-    """Return up to three people from inside with a fitting role, those for emergencies left out."""
+def _reviewers(ev: Evidence) -> dict[str, str]:
+    """Return up to three people from inside with a fitting role by id, those for emergencies left out."""
     spared = {b.casefold() for b in ev.thresholds.break_glass_ids}
     found: dict[str, int] = {}
+    names: dict[str, str] = {}
     for row in ev.rows("role_assignments"):
         rank = _REVIEWERS.get(str(row.get("roleDefinitionId", "")).casefold())
         principal = row.get("principal")
@@ -282,5 +285,6 @@ def _reviewers(ev: Evidence) -> list[str]:
             continue
         if isinstance(principal, Mapping) and principal.get("userType") and from_outside(principal) is False:
             found[who] = min(rank, found.get(who, rank))
+            names[who] = label(principal)
     best = min(found.values(), default=0)
-    return sorted(who for who, rank in found.items() if rank == best)[:3]
+    return {who: names[who] for who in sorted(w for w, rank in found.items() if rank == best)[:3]}

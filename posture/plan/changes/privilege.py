@@ -44,7 +44,6 @@ def take_roles(ev: Evidence, finding: Finding) -> Iterator[Step]:
         part=None,
         permission="GroupMember.ReadWrite.All + RoleManagement.ReadWrite.Directory",
         role="Privileged Role Administrator",
-        powershell=("Remove-MgGroupMemberDirectoryObjectByRef -GroupId {id} -DirectoryObjectId {user id}",),
         choice=asked,
         notes=("Where somebody is in the group through another group, Graph answers 404: take them out of that one.",),
     )
@@ -172,7 +171,6 @@ def clear_privileged_groups(ev: Evidence, finding: Finding) -> Iterator[Step]:
         part=None,
         permission="PrivilegedEligibilitySchedule.ReadWrite.AzureADGroup",
         role="Privileged Role Administrator",
-        powershell=("New-MgIdentityGovernancePrivilegedAccessGroupEligibilityScheduleRequest -BodyParameter $body",),
         choice=asked,
         leaves="pass",
     )
@@ -349,7 +347,6 @@ def take_licences(ev: Evidence, finding: Finding) -> Iterator[Step]:
         part=None,
         permission="GroupMember.ReadWrite.All",
         role="Groups Administrator",
-        powershell=("Remove-MgGroupMemberDirectoryObjectByRef -GroupId {id} -DirectoryObjectId {user id}",),
         choice=asked,
         notes=("Out of a dynamic group a guest goes by its rule alone (GUEST-PRV-005).",),
         leaves="pass",
