@@ -43,6 +43,9 @@ def root(
     ] = False,
 ) -> None:
     """Read-only guest-access auditor for Microsoft Entra."""
+    from posture.cli.mistakes import listen
+
+    listen()
 
 
 def _commands() -> None:
@@ -103,14 +106,9 @@ def _usage(error: Any) -> int:
 
 def _bug(error: Exception) -> int:
     """Own up to a mistake of ours; never exit as if there were findings."""
-    import traceback
+    from posture.cli.mistakes import own_up
 
-    from posture.cli.console import tell
-
-    tell("".join(traceback.format_exception(error)).rstrip())
-    _one_line(
-        f"this is a mistake in posture ({type(error).__name__}), not in your tenant; please report the lines above"
-    )
+    own_up("this", error)
     return NO_AUDIT
 
 

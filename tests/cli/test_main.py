@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,12 +82,34 @@ def test_no_command_shows_the_help(arguments):
 
 def test_a_mistake_of_ours_never_looks_like_findings(monkeypatch):
     def broken(*_: object) -> None:
-        raise KeyError("x")
+        raise KeyError("\x1b]0;owned\x07\u202ename")
 
     monkeypatch.setattr("posture.controls.page.rows", broken)
     said = posture("controls", "list")
     assert said.code == main.NO_AUDIT
-    assert "a mistake in posture (KeyError)" in said.err.splitlines()[-1]
+    assert "this is a mistake in posture (KeyError in cli/controls.py, line " in said.line
+    assert len(said.err.splitlines()) == 1
+    assert "owned" not in said.err
+
+    monkeypatch.setenv("POSTURE_VERBOSE", "1")
+    said = posture("controls", "list")
+    assert said.code == main.NO_AUDIT
+    assert "Traceback" in said.err
+    assert "owned" in said.err
+    assert all(c.isprintable() or c == "\n" for c in said.err)
+
+
+def test_a_mistake_in_one_source_is_one_line_and_the_others_go_on(monkeypatch, tmp_path):
+    from posture.collect.registry import gatherers
+
+    async def broken(*_: object) -> None:
+        raise KeyError("\x1b[2Jname")
+
+    monkeypatch.setitem(gatherers(), "domains", replace(gatherers()["domains"], function=broken))
+    said = posture("collect", "--sample", "dayone", "--quiet", "--out", str(tmp_path))
+    assert said.code == main.NOT_ASSESSED
+    assert said.line.startswith("posture: that gatherer domains failed is a mistake in posture (KeyError in collect/")
+    assert len(said.err.splitlines()) == 1
 
 
 def test_a_name_no_file_system_takes_is_one_line():
