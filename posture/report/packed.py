@@ -77,7 +77,7 @@ def _json(rows: Sequence[GuestRow], queries: Mapping[str, Any] | None = None) ->
         ["" if row.inviter is None else marked(row.inviter, _NAME_LIMIT) for row in rows],
     )
     made["C"], made["c"] = _numbered([_day(row.created) for row in rows])
-    made["V"], made["v"] = _numbered([_later(row.created, row.state_since) for row in rows])
+    made["V"], made["v"] = _numbered([_later(row.created, row.state_since) if row.pending else None for row in rows])
     made["L"], made["l"] = _numbered([_day(row.seen) if row.seen_read else NOT_READ for row in rows])
     made["G"], made["g"] = _numbered([row.groups for row in rows])
     made["B"], made["b"] = _numbered([int(row.enabled is False) for row in rows])
