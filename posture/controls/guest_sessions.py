@@ -189,7 +189,7 @@ def guest_sessions_are_short(
     left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     policies = guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups)
     if not policies:
-        _unless_licensed(subscribed_skus)
+        _unless_licensed(subscribed_skus, conditional_access_policies)
     doubts: dict[str, None] = {}
     frequency = coverage(policies, left_out, _asks_again(thresholds, doubts))
     browser = coverage(policies, left_out, _never_persistent)
@@ -211,10 +211,15 @@ def guest_sessions_are_short(
     return passed(f"Every guest signs in again within {most}, and no browser keeps them signed in.", observed=seen)
 
 
-def _unless_licensed(subscribed_skus: Rows | Gap) -> None:
-    """Raise where the tenant cannot have policies at all: nobody fails for not having bought it."""
-    if not isinstance(subscribed_skus, Gap) and licences(subscribed_skus).p1 is False:
+def _unless_licensed(subscribed_skus: Rows | Gap, conditional_access_policies: Rows) -> None:
+    """Raise where the tenant cannot have policies, or may not and has none: nobody fails for not having bought it."""
+    had = None if isinstance(subscribed_skus, Gap) else licences(subscribed_skus).p1
+    if had is False:
         raise UnknownValueError(f"the tenant has no {_P1}, which Conditional Access needs", licence=_P1)
+    if had is None and not len(conditional_access_policies):
+        why = f": {subscribed_skus.detail}" if isinstance(subscribed_skus, Gap) else ""
+        told = f"no Conditional Access policy exists, and whether the tenant has {_P1} is not known{why}"
+        raise UnknownValueError(told, because=subscribed_skus)
 
 
 def _optional_terms(policies: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -298,7 +303,7 @@ def guests_accept_terms(
         for p in guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups)
     ]
     if not policies:
-        _unless_licensed(subscribed_skus)
+        _unless_licensed(subscribed_skus, conditional_access_policies)
     found = coverage(policies, left_out, does)
     seen = {"kinds of guests that accept terms": sorted(found.types)}
     if not _missing(found):

@@ -154,7 +154,10 @@ class TestSessions:
         found = self.judge(subscribed_skus=[sku("something else")])
         assert found.outcome is Outcome.NOT_ASSESSED
         assert found.gap.reason is GapReason.LICENCE
-        assert self.judge(subscribed_skus=gap("subscribed_skus")).outcome is Outcome.FAIL
+        for unread in (gap("subscribed_skus"), [sku(capabilityStatus="unknownFutureValue")]):
+            told = self.judge(subscribed_skus=unread)
+            assert told.outcome is Outcome.NOT_ASSESSED, "nobody fails for what was perhaps not bought"
+            assert self.judge(guest_policy(), subscribed_skus=unread).outcome is Outcome.FAIL, "there is a policy"
 
     def test_the_limits_are_parameters(self) -> None:
         strict = Settings(thresholds=Thresholds(sign_in_frequency_max_hours=12))
