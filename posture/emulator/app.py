@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,8 @@ _KEPT_HEADERS = (
     "user-agent",
     "x-ms-throttle-priority",
 )
+REMEMBERED = 10_000
+"""Requests that an app remembers, so that one that serves for weeks does not grow."""
 _BODY_LIMIT = 4 * 1024 * 1024
 """Bytes of a request body that are read at all; Graph's own limit is 4 MB."""
 
@@ -62,8 +65,8 @@ def create_app(
     """Return a tenant as a Graph.
 
     `clock` gives the Date header, by default the tenant's own time stands
-    still. `faults` are added to the tenant's. `app.state.requests` lists every
-    request; `record` is called with each as well. `app.state.compress` lets
+    still. `faults` are added to the tenant's. `app.state.requests` lists the
+    last `REMEMBERED` requests; `record` is called with each of all. `app.state.compress` lets
     answers be gzipped, which pays over a socket and not in process.
     `app.state.served` says that it listens on a socket: then no web page may ask.
     """
@@ -75,7 +78,7 @@ def create_app(
         monotonic=monotonic,
     )
     app = Starlette(routes=[Route("/{rest:path}", _Endpoint(graph, record))])
-    app.state.requests = []
+    app.state.requests = deque(maxlen=REMEMBERED)
     app.state.compress = False
     app.state.served = False
     app.state.graph = graph

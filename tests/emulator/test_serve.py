@@ -87,7 +87,7 @@ def test_no_web_page_may_ask(served, headers):
     found = client.get("/v1.0/users?$top=1", headers=headers)
     assert found.status_code == 403
     assert "value" not in found.json()
-    assert app.state.requests == []
+    assert not app.state.requests
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:8400", "[::1]:8400"])
