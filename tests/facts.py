@@ -491,7 +491,8 @@ def snapshot(*gaps: Gap, **facts: Any) -> Snapshot:
 def _sorted(name: str, value: Any) -> Any:
     if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
         return value
-    return rows(*value, key="tenantId" if name in ("cross_tenant_partners", "partner_tenants") else "id")
+    keyed = ("cross_tenant_partners", "partner_synchronization", "partner_tenants")
+    return rows(*value, key="tenantId" if name in keyed else "id")
 
 
 def _provenance(name: str) -> Provenance:

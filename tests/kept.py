@@ -6,8 +6,10 @@ from posture.settings import Settings, Thresholds
 from tests import facts as f
 
 PARTNER = f.object_id(1, 7)
-KEPT = Settings(thresholds=Thresholds(approved_partner_tenant_ids=(PARTNER,), own_tenant_ids=(PARTNER,)))
-"""What the kept tenant decided: its one partner is a tenant of its own."""
+KEPT = Settings(
+    thresholds=Thresholds(approved_partner_tenant_ids=(PARTNER, f.object_id(2, 7)), own_tenant_ids=(PARTNER,))
+)
+"""What the kept tenant decided: one of its two partners is a tenant of its own."""
 NEGLECTED = Settings(
     thresholds=Thresholds(approved_partner_tenant_ids=(f.object_id(8, 7),), own_tenant_ids=(f.object_id(9, 7),))
 )
@@ -93,7 +95,7 @@ def kept_tenant() -> dict[str, Any]:
                 "targetResources": [{"id": f.object_id(1, 5)}],
             }
         ],
-        "sign_ins": [{"id": "s1", "userId": f.object_id(1), "homeTenantId": f.object_id(1, 7)}],
+        "sign_ins": [{"id": f"s{n}", "userId": f.object_id(n), "homeTenantId": f.object_id(n, 7)} for n in (1, 2)],
         "sign_ins_non_interactive": [],
         "user_count": {"value": 50},
         "group_count": {"value": 4},
@@ -114,7 +116,14 @@ def _settings() -> dict[str, Any]:
         "cross_tenant_default": f.cross_tenant_default(),
         "cross_tenant_access_policy": {"allowedCloudEndpoints": []},
         "cross_tenant_partners": [
-            f.partner(1, automaticUserConsentSettings={"inboundAllowed": True, "outboundAllowed": None})
+            f.partner(1, automaticUserConsentSettings={"inboundAllowed": True, "outboundAllowed": None}),
+            f.partner(2, identitySynchronization=f.ABSENT),
+        ],
+        "partner_synchronization": [
+            {
+                "tenantId": f.object_id(2, 7),
+                "identitySynchronization": {"userSyncInbound": {"isSyncAllowed": False}},
+            }
         ],
         "partner_tenants": [],
         "authentication_flows_policy": f.authentication_flows_policy(),

@@ -26,7 +26,9 @@ from posture.snapshot.derive import (
     domain_list_holds,
     invitation_domain_mode,
     trusts,
+    with_synchronization,
 )
+from posture.snapshot.power import because
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import block, flag, objects, present, text
 
@@ -594,17 +596,19 @@ def _seen(sign_ins: Iterable[Mapping[str, Any]], missing: set[str]) -> int:
     },
     parameters=("own_tenant_ids", "approved_partner_tenant_ids"),
     empty_is_good=(
-        "cross_tenant_partners: no other tenant has settings of its own. b2b_management_policies: shown, not judged."
+        "cross_tenant_partners: no other tenant has settings of its own. partner_synchronization: of those asked about "
+        "none has any. b2b_management_policies: shown, not judged."
     ),
     unverified=(
         "the body that stops synchronization was not tried",
-        "whether a partner without synchronization is answered with null or without the property: where no partner "
-        "has the property, it counts as not read",
+        "whether a partner without synchronization is answered with null or without the property in the list: who is "
+        "without it is asked for it, where 404 says that there is none, as Graph's page on errors has it",
         "what AutoRedeemPolicy in the B2B policy means: it is shown and not judged",
     ),
 )
 def automation_is_for_own_tenants(
     cross_tenant_partners: Rows,
+    partner_synchronization: Rows | Gap,
     partner_tenants: Rows | Gap,
     b2b_management_policies: Rows | Gap,
     thresholds: Thresholds,
@@ -640,12 +644,11 @@ def automation_is_for_own_tenants(
     """
     own, approved = ids(thresholds.own_tenant_ids), ids(thresholds.approved_partner_tenant_ids)
     known = _names(partner_tenants)
-    expanded = any("identitySynchronization" in p for p in objects(cross_tenant_partners, "partners"))
     bad, doubtful, unknown, ours = [], [], [], 0
-    for partner in objects(cross_tenant_partners, "partners"):
+    for partner in with_synchronization(cross_tenant_partners, partner_synchronization):
         tenant = text(partner, "tenantId").casefold()
         try:
-            automatic = _automation(partner, expanded=expanded)
+            automatic = _automation(partner, partner_synchronization)
         except UnknownValueError as error:
             if tenant not in own:
                 unknown.append(f"the settings of partner {partner['tenantId']} are not clear: {error}")
@@ -664,7 +667,7 @@ def automation_is_for_own_tenants(
     if bad:
         words = f"{number(len(bad), 'tenant')} that you do not own can add people without being noticed."
         return failed(words, observed=observed, affected=[*bad, *doubtful], notes=notes)
-    unless_known(unknown)
+    unless_known(unknown, partner_synchronization)
     if doubtful:
         words = (
             f"{number(len(doubtful), 'tenant')} with automatic redemption or synchronization to confirm as your own."
@@ -676,34 +679,38 @@ def automation_is_for_own_tenants(
     return passed("No partner has automatic redemption or synchronization.", observed=observed, notes=notes)
 
 
-def _automation(partner: Mapping[str, Any], *, expanded: bool) -> list[str]:
+def _automation(partner: Mapping[str, Any], partner_synchronization: Rows | Gap) -> list[str]:
     """Return in words what a partner may do by itself.
 
-    Null flags inherit the default, where both are always false. `expanded` says
-    that some partner in the list shows its synchronization: one that does not
-    has none. Microsoft's sample of the expanded list holds only partners that
-    have one.
+    Null flags inherit the default, where both are always false. What is proven
+    stands whatever else is not known.
 
-    Sources: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationdefault
-    https://learn.microsoft.com/graph/api/crosstenantaccesspolicy-list-partners
+    Source: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationdefault
     """
-    found = []
-    consent = present(partner, "automaticUserConsentSettings")
-    if consent is not None:
-        settings = block(partner, "automaticUserConsentSettings")
-        if present(settings, "inboundAllowed") is not None and flag(settings, "inboundAllowed"):
-            found.append("automatic redemption")
-    if "identitySynchronization" not in partner and not expanded:
-        raise UnknownValueError(
-            "identitySynchronization is in no partner's answer; look under Cross-tenant access settings > "
-            "Organizational settings > the partner > Inbound access > Cross-tenant sync"
-        )
-    if partner.get("identitySynchronization") is not None:
-        sync = block(partner, "identitySynchronization")
-        inbound = present(sync, "userSyncInbound")
-        if inbound is not None and flag(block(sync, "userSyncInbound"), "isSyncAllowed"):
-            found.append("inbound synchronization")
+    found, unknown = [], []
+    for words, has in (("automatic redemption", _redeems), ("inbound synchronization", _synchronizes)):
+        try:
+            found += [words] if has(partner) else []
+        except UnknownValueError as error:
+            unknown.append(str(error))
+    if unknown and not found:
+        silent = isinstance(partner_synchronization, Gap) and "identitySynchronization" not in partner
+        raise UnknownValueError(f"{unknown[0]}{because(partner_synchronization) if silent else ''}")
     return found
+
+
+def _redeems(partner: Mapping[str, Any]) -> bool:
+    if present(partner, "automaticUserConsentSettings") is None:
+        return False
+    settings = block(partner, "automaticUserConsentSettings")
+    return present(settings, "inboundAllowed") is not None and flag(settings, "inboundAllowed")
+
+
+def _synchronizes(partner: Mapping[str, Any]) -> bool:
+    if present(partner, "identitySynchronization") is None:
+        return False
+    sync = block(partner, "identitySynchronization")
+    return present(sync, "userSyncInbound") is not None and flag(block(sync, "userSyncInbound"), "isSyncAllowed")
 
 
 def _auto_redeem(b2b_management_policies: Rows | Gap) -> tuple[str, ...]:

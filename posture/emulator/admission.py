@@ -70,7 +70,7 @@ class Admission:
         if not self._gaps:
             return
         asked = set(query.names)
-        asked |= {target.nav.name} if target.nav else set()
+        asked |= {target.nav.name, f"/{target.nav.name}"} if target.nav else set()
         asked |= {"$count"} if target.counting else set()
         if query.where is not None and any(op == "endswith" for _, op in clauses(query.where)):
             asked |= {"externalMembers"}

@@ -18,6 +18,7 @@ _SIDE_LISTS = {
     "group_owners": "owners",
     "privileged_group_members": "transitiveMembers",
     "group_setting_overrides": "settings",
+    "partner_synchronization": "/identitySynchronization",
     "client_app_assignments": "appRoleAssignedTo",
     "owned_app_permissions": "appRoleAssignments",
     "user_count": "$count",
@@ -30,16 +31,20 @@ _UNUSABLE = b"this answer was unusable when it was recorded"
 
 @dataclass(frozen=True)
 class RecordedGap:
-    """One gap of a manifest: where it strikes and why."""
+    """One gap of a manifest: where it strikes and why. `each` says that it was asked about one object after another."""
 
     version: str
     path: str
     label: str
     reason: str
     permission: str
+    each: bool = False
 
     def strikes(self, version: str, path: str, asked: frozenset[str]) -> bool:
-        """Tell whether a request meets this gap. `asked` are names it selects, expands or follows."""
+        """Tell whether a request meets this gap.
+
+        `asked` are names it selects, expands or follows; what it follows stands there with a slash before it too.
+        """
         here = self.version == version and self.path == path.lower()
         return here and (not self.label or self.label.lower() in {a.lower() for a in asked})
 
@@ -58,7 +63,9 @@ def _gaps(entries: list[Any]) -> Iterator[RecordedGap]:
         version = parts.pop(0) if parts and parts[0] in ("v1.0", "beta", "arm") else "v1.0"
         path, label = _split(parts)
         label = _SIDE_LISTS.get(str(entry.get("fact")), label)
-        yield RecordedGap(version, path.lower(), label, str(entry.get("reason")), str(entry.get("permission") or ""))
+        each = "{" in entry["endpoint"] or "/findTenantInformation" in entry["endpoint"]
+        permission = str(entry.get("permission") or "")
+        yield RecordedGap(version, path.lower(), label, str(entry.get("reason")), permission, each)
 
 
 def _place(endpoint: str) -> str:
@@ -100,6 +107,9 @@ def refusal_of(gap: RecordedGap, family: str, licence: str) -> answers.Refusal |
             return answers.Refusal(503, "serviceNotAvailable", "The service is not available.")
         case "error":
             return answers.Refusal(500, "InternalServerError", "An internal error has occurred.")
+        case "not-found" if gap.each:
+            # One object that is not there is an answer and no gap: what was not found was the endpoint.
+            return answers.no_segment(gap.path.rpartition("/")[2], 404)
         case _:
             return answers.not_found(gap.path)
 

@@ -52,6 +52,7 @@ class Quirks:
     conditional_access_unlicensed: str = "empty"
     refuse_date_filters: bool = False
     ignore_filters: bool = False
+    ignore_partner_expand: bool = False
     throttle_once: bool = False
     limits: bool = False
     segment_status: int = 400
@@ -96,6 +97,7 @@ def parse(table: Table | None) -> Quirks:
         ),
         refuse_date_filters=table.flag("refuse_date_filters"),
         ignore_filters=table.flag("ignore_filters"),
+        ignore_partner_expand=table.flag("ignore_partner_expand"),
         throttle_once=table.flag("throttle_once"),
         limits=table.flag("limits"),
         segment_status=table.whole("segment_status", 400, low=400, high=404),

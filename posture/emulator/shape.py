@@ -42,6 +42,8 @@ def shaper(data: Dataset, granted: Granted, listing: Listing, query: Query) -> C
             shown = touch(quirks, path, shown, query.names)
         for expand in query.expand:
             nav = listing.navs[expand.name.lower()]
+            if nav.name == "identitySynchronization" and quirks.ignore_partner_expand:
+                continue
             try:
                 related = data.links.related(listing, row, nav.name)
             except Missing:

@@ -5,6 +5,7 @@
     domain_list_holds(mode, profile) -> bool
     licences(subscribed_skus) -> Licences
     access(block) -> Access, effective(partner, default, key) -> block, trusts(block) -> dict
+    with_synchronization(cross_tenant_partners, partner_synchronization) -> partners
     otp_state(authentication_methods_policy) -> str
 
 What guests must prove under Conditional Access stands in `conditional_access`.
@@ -12,7 +13,7 @@ Pure; what is absent, null or unknown raises UnknownValueError.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from posture.errors import EvidenceError, UnknownValueError
 from posture.settings import Profile
 from posture.snapshot.folder import parse_strict
+from posture.snapshot.types import Gap
 from posture.snapshot.values import block, flag, items, objects, present, text
 
 
@@ -291,6 +293,28 @@ def effective(partner: Mapping[str, Any], default: Mapping[str, Any], key: str) 
     Source: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationpartner
     """
     return block(partner, key) if present(partner, key) is not None else block(default, key)
+
+
+def with_synchronization(
+    cross_tenant_partners: Iterable[Mapping[str, Any]], partner_synchronization: Iterable[Mapping[str, Any]] | Gap
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the partners with their `identitySynchronization`, null where there is none.
+
+    Where the list leaves it out, each partner was asked for it. A partner keeps
+    lacking the property where that was not read.
+
+    Source: https://learn.microsoft.com/graph/api/crosstenantidentitysyncpolicypartner-get
+    """
+    read = not isinstance(partner_synchronization, Gap)
+    rows = () if isinstance(partner_synchronization, Gap) else partner_synchronization
+    told = {
+        str(row.get("tenantId")).casefold(): {k: v for k, v in row.items() if k == "identitySynchronization"}
+        for row in objects(rows, "synchronization of partners")
+    }
+    for partner in objects(cross_tenant_partners, "partners"):
+        silent = read and "identitySynchronization" not in partner
+        tenant = str(partner.get("tenantId")).casefold()
+        yield {**partner, **told.get(tenant, {"identitySynchronization": None})} if silent else partner
 
 
 TRUST_CLAIMS = ("isMfaAccepted", "isCompliantDeviceAccepted", "isHybridAzureADJoinedDeviceAccepted")

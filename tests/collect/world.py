@@ -72,7 +72,8 @@ def _app(emulated: EmulatedTenant) -> Any:
 @cache
 def tenant(sample: str, page_size: int = PAGE_SIZE) -> EmulatedTenant:
     found = load_tenant(find_sample(sample))
-    return replace(found, quirks=replace(found.quirks, page_size=page_size))
+    # Partners are silent about their synchronization, so that they are asked for it.
+    return replace(found, quirks=replace(found.quirks, page_size=page_size, ignore_partner_expand=True))
 
 
 def run(
@@ -134,7 +135,8 @@ class Target:
         """Whether rows come a page at a time, as far as the address tells; the gatherer's value tells the rest."""
         last = self.path.rpartition("/")[2]
         is_graph = self.path.partition("/")[0] in ("v1.0", "beta")  # Azure's lists are not paged by the emulator
-        return is_graph and not self.is_count and not self.is_batch and "*" not in last
+        is_one = "*" in last or last == "identitySynchronization"
+        return is_graph and not self.is_count and not self.is_batch and not is_one
 
     @property
     def is_batch(self) -> bool:

@@ -321,7 +321,8 @@ OWN_AND_APPROVED = thresholds(own_tenant_ids=(ONE,), approved_partner_tenant_ids
 
 
 def automated(*rows: Any, settings: Settings | None = None, **facts: Any) -> Finding:
-    known = {"partner_tenants": [], "b2b_management_policies": []}
+    known = {"partner_synchronization": f.gap("partner_synchronization"), "partner_tenants": []}
+    known["b2b_management_policies"] = []
     return f.judge("GUEST-XTA-005", settings=settings, cross_tenant_partners=list(rows), **{**known, **facts})
 
 
@@ -351,8 +352,10 @@ def automated(*rows: Any, settings: Settings | None = None, **facts: Any) -> Fin
         ),
         ([f.partner(2, identitySynchronization=f.ABSENT), f.partner(3, **SYNCS)], OWN, FAIL),
         ([f.partner(1, identitySynchronization=f.ABSENT)], OWN, PASS),
-        ([f.partner(2, identitySynchronization=f.ABSENT), f.partner(1, **SYNCS)], OWN, PASS),
-        ([f.partner(2, identitySynchronization=f.ABSENT), f.partner(3)], OWN, PASS),
+        ([f.partner(2, identitySynchronization=f.ABSENT), f.partner(1, **SYNCS)], OWN, NOT_ASSESSED),
+        ([f.partner(2, identitySynchronization=f.ABSENT), f.partner(3)], OWN, NOT_ASSESSED),
+        ([f.partner(2, identitySynchronization=f.ABSENT, **REDEEMS)], OWN, FAIL),
+        ([f.partner(2, automaticUserConsentSettings=f.ABSENT, **SYNCS)], OWN, FAIL),
         ([f.partner(tenantId=None, **SYNCS)], OWN, NOT_ASSESSED),
         ([None], OWN, NOT_ASSESSED),
     ],
@@ -360,6 +363,34 @@ def automated(*rows: Any, settings: Settings | None = None, **facts: Any) -> Fin
 def test_automation(rows: list[Any], chosen: Settings, outcome: Outcome) -> None:
     found = automated(*rows, settings=chosen)
     assert found.outcome is outcome, found.summary
+
+
+SYNCED = {"tenantId": TWO.upper(), **SYNCS}
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        ([], PASS),
+        ([SYNCED], FAIL),
+        ([{**SYNCED, "identitySynchronization": {"userSyncInbound": {"isSyncAllowed": False}}}], PASS),
+        ([{**SYNCED, "identitySynchronization": {}}], NOT_ASSESSED),
+        ([{**SYNCED, "identitySynchronization": "x"}], NOT_ASSESSED),
+        ([{"tenantId": TWO}], NOT_ASSESSED),
+        ([None], NOT_ASSESSED),
+        (None, NOT_ASSESSED),
+        (Gap("partner_synchronization", GapReason.PERMISSION, "no role"), NOT_ASSESSED),
+    ],
+)
+def test_partners_the_list_is_silent_about_are_asked(told: Any, outcome: Outcome) -> None:
+    silent = f.partner(2, identitySynchronization=f.ABSENT)
+    found = automated(silent, f.partner(3), settings=OWN, partner_synchronization=told)
+    assert found.outcome is outcome, found.summary
+    if isinstance(told, Gap):
+        assert found.gap.reason is told.reason
+        assert "no role" in found.summary
+    # What the list itself says is not asked for and not overruled.
+    assert automated(f.partner(2), settings=OWN, partner_synchronization=[SYNCED]).outcome is PASS
 
 
 def test_both_are_named() -> None:

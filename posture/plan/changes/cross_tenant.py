@@ -21,7 +21,7 @@ from posture.plan.remedies import (
     step,
 )
 from posture.settings import Profile
-from posture.snapshot.derive import TRUST_CLAIMS
+from posture.snapshot.derive import TRUST_CLAIMS, with_synchronization
 
 _DEFAULT = "/policies/crossTenantAccessPolicy/default"
 _PARTNERS = "/policies/crossTenantAccessPolicy/partners"
@@ -71,12 +71,9 @@ def listed(ev: Evidence) -> frozenset[str]:
 
 
 def partners(ev: Evidence) -> dict[str, Mapping[str, Any]]:
-    """Return the partners by tenant id in lower case."""
-    return {
-        str(p["tenantId"]).casefold(): p
-        for p in ev.rows("cross_tenant_partners")
-        if isinstance(p.get("tenantId"), str) and p["tenantId"]
-    }
+    """Return the partners by tenant id in lower case, with their synchronization."""
+    rows = with_synchronization(ev.rows("cross_tenant_partners"), ev.fact("partner_synchronization"))
+    return {str(p["tenantId"]).casefold(): p for p in rows if isinstance(p.get("tenantId"), str) and p["tenantId"]}
 
 
 @remedy("GUEST-XTA-001", risk=Risk.HIGH)
