@@ -14,6 +14,7 @@ from posture.assess.types import Acceptance, Finding
 from posture.controls.registry import Outcome
 from posture.errors import SettingsError
 from posture.settings import AcceptedRisk, Attestation, Severity, same_id
+from posture.snapshot.domains import plain_domain
 
 _OPEN = {Outcome.FAIL, Outcome.PARTIAL}
 _ATTESTED = ("pass", "partial", "fail", "not-applicable")
@@ -45,11 +46,11 @@ class Acceptances:
             for guest in risk.guests:
                 by_id.setdefault(guest.casefold(), []).append(risk)
             for domain in risk.domains:
-                by_domain.setdefault(domain.casefold(), []).append(risk)
+                by_domain.setdefault(plain_domain(domain), []).append(risk)
 
         def covered(object_id: str, domain: str | None) -> bool:
             found = {id(r) for r in by_id.get(object_id.casefold(), ())}
-            found |= {id(r) for r in by_domain.get(domain.casefold(), ())} if domain else set()
+            found |= {id(r) for r in by_domain.get(plain_domain(domain), ())} if domain and by_domain else set()
             self._covered.update(list(found))
             return bool(found)
 

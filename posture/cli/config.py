@@ -5,6 +5,7 @@ output folder outside the current one come from options or the environment only.
 """
 
 import difflib
+import math
 import os
 import re
 import stat
@@ -56,6 +57,7 @@ SETTINGS = (
 )
 """What options and the environment may say; `posture.toml` knows those of `_PLAIN_KEYS`."""
 _SECRETS = ("POSTURE_TOKEN", "POSTURE_CLIENT_SECRET", "POSTURE_CERTIFICATE_PASSWORD")
+_DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -292,12 +294,17 @@ class _Reader:
                 "until", f"of {control} must lie after approved, at most {_LONGEST_DAYS} days later", near=str(until)
             )
         kind = row.get("kind", "accepted")
-        if kind not in _KINDS:
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise self._bad("kind", f"of {control} is {kind!r}; one of {', '.join(sorted(_KINDS))}", near=str(kind))
         only = row.get("only", {})
         if not isinstance(only, dict):
             raise self._bad("only", f"of {control} must be a table [accepted.only]")
         self._keys(only, _ONLY_KEYS, "only")
+        empty = next((key for key in ("guests", "domains") if only.get(key) == []), "")
+        if empty or ("only" in row and not only):
+            raise self._bad(
+                "only", f"of {control} names {'no ' + empty if empty else 'nothing'}; leave it out to accept all of it"
+            )
         guests = self._words(only, "guests")
         for guest in guests:
             if not _GUID.fullmatch(guest):
@@ -306,10 +313,12 @@ class _Reader:
                 )
         domains = self._words(only, "domains")
         for domain in domains:
-            if "*" in domain or "@" in domain or "." not in domain:
+            if not _DOMAIN.fullmatch(_domain(domain)):
                 raise self._bad(
                     "domains", f"of {control} holds {domain!r}; give exact domains such as fabrikam.example"
                 )
+        if "value" in only and not _is_json(only["value"]):
+            raise self._bad("value", f"of {control} is {only['value']!r}, which no setting can be")
         return AcceptedRisk(
             control=control,
             reason=reason,
@@ -396,6 +405,15 @@ class _Reader:
                 if wanted in line:
                     return SettingsError(f"{self._file}, line {number}: {key} {what}")
         return SettingsError(f"{self._file}: {key} {what}")
+
+
+def _is_json(value: Any) -> bool:
+    """Whether Graph could answer with a value: times are texts there, and there is no number beyond numbers."""
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    if isinstance(value, dict):
+        return all(map(_is_json, value.values()))
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _domain(text: str) -> str:

@@ -118,6 +118,9 @@ def test_single_objects() -> None:
     assert not covers("b", "evil-fabrikam.example")
     assert not covers("b", "sub.fabrikam.example")
     assert not covers("", None)
+    abroad = Acceptances([risk(domains=("xn--bcher-kva.example",))], TAKEN_AT).matcher(CODE)
+    assert abroad is not None
+    assert abroad("b", "Bücher.example"), "posture.toml keeps the DNS form, Graph may not"
     part = acceptances.apply(failing(count=3, accepted=2))
     assert part.accepted is not None
     assert (part.accepted.covers, part.accepted.count) == ("some", 2)
