@@ -12,6 +12,7 @@ from posture.plan.evidence import Beside, Evidence, is_open
 from posture.plan.impact.sentences import Telling, tellers
 from posture.plan.order import gains, linked, ordered, passed
 from posture.plan.remedies import remedies, unknown
+from posture.plan.tables import table
 from posture.plan.types import Plan, Remedy, Step
 from posture.snapshot.types import Snapshot
 
@@ -48,7 +49,7 @@ def build(assessment: Assessment, snapshot: Snapshot, affected: Path) -> Plan:
     ev = Evidence(assessment, snapshot, affected)
     opened = [f for f in assessment.findings if is_open(f)]
     points = gains(assessment.findings)
-    made = linked(Remedy(f, _steps(ev, f), points.get(f.control.code), impact_of(ev, f.control.code)) for f in opened)
+    made = linked(_remedy(ev, f, points.get(f.control.code)) for f in opened)
     codes = {f.control.code for f in opened}
     then = score([passed(f) if f.control.code in codes else f for f in assessment.findings])
     now = assessment.score
@@ -63,6 +64,11 @@ def build(assessment: Assessment, snapshot: Snapshot, affected: Path) -> Plan:
         unseen=tuple(f for f in assessment.findings if f.outcome in _UNSEEN),
         look=tuple(f for f in assessment.findings if f.outcome is Outcome.MANUAL),
     )
+
+
+def _remedy(ev: Evidence, finding: Finding, gain: float | None) -> Remedy:
+    code = finding.control.code
+    return Remedy(finding, _steps(ev, finding), gain, impact_of(ev, code), table(ev, code))
 
 
 def _accepted(finding: Finding) -> bool:

@@ -89,6 +89,11 @@ class Evidence:
             rows = FileRows(self._affected, f"{code}.ndjson.gz", ordered=False)
         yield from (dict(row) for row in rows if not row.get("accepted"))
 
+    def whole(self, code: str) -> bool:
+        """Whether `affected` yields all objects of a finding, not the sample alone."""
+        listed = self.findings[code].affected
+        return self._affected is not None or listed.count <= len(listed.sample)
+
     def affected_ids(self, code: str) -> set[str]:
         """Return the ids a finding concerns, in lower case. Only for lists that are short by nature."""
         return {str(row.get("id", "")).casefold() for row in self.affected(code)}

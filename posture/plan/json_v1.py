@@ -6,7 +6,7 @@ from typing import Any
 
 from posture.assess.types import Assessment, Finding
 from posture.plan.cmdlets import powershell
-from posture.plan.scripts import list_name
+from posture.plan.scripts import list_name, table_name
 from posture.plan.types import Find, Placed, Plan, Remedy, Request, Step
 from posture.snapshot.store import stamp
 
@@ -95,6 +95,7 @@ def _remedy(remedy: Remedy) -> dict[str, Any]:
         "gain": remedy.gain,
         "breaks": finding.control.breaks,
         "impact": list(remedy.impact),
+        "table": table_name(remedy) if remedy.table is not None else None,
         "steps": [s.id for s in remedy.steps],
     }
 

@@ -8,7 +8,7 @@ from posture.assess.types import Assessment, Finding
 from posture.controls.registry import Outcome
 from posture.plan.cmdlets import powershell
 from posture.plan.quote import body_text
-from posture.plan.scripts import list_name
+from posture.plan.scripts import list_name, table_name
 from posture.plan.types import Find, Placed, Plan, Remedy, Request, Step
 from posture.report.text import markdown_code as code
 from posture.report.text import markdown_words as prose
@@ -101,6 +101,8 @@ def _remedy(remedy: Remedy, places: Mapping[str, Placed]) -> Iterator[str]:
     yield ""
     for sentence in remedy.impact:
         yield f"- {prose(sentence)}"
+    if remedy.table is not None:
+        yield f"- All of them, one a line, are in {code(table_name(remedy))}."
     if remedy.impact:
         yield ""
     for step in remedy.steps:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from posture.plan.quote import words
-from posture.plan.types import Placed, Plan, Request, Step
+from posture.plan.types import Placed, Plan, Remedy, Request, Step
 
 LISTS = "lists"
 
@@ -62,6 +62,11 @@ def _kind(step: Step) -> tuple[str, str]:
 def list_name(step: Step) -> str:
     """Return the file of a step's list, beside the scripts."""
     return f"{LISTS}/{step.id}.tsv"
+
+
+def table_name(remedy: Remedy) -> str:
+    """Return the file of the whole list behind a finding's impact."""
+    return f"{LISTS}/{remedy.finding.control.code}.impact.tsv"
 
 
 def listed(plan: Plan) -> Iterator[Step]:

@@ -122,18 +122,28 @@ class Step:
         return replace(self, after=(*self.after, *(a for a in after if a.step not in known and a.step != self.id)))
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A whole list of which the impact's sentences name a few, its rows made anew each time; cells are untrusted."""
+
+    columns: tuple[str, ...]
+    rows: Callable[[], Iterator[tuple[Any, ...]]]
+
+
 @dataclass(frozen=True)
 class Remedy:
     """What one open finding takes: its steps, what it gains, what it does here.
 
     `gain` are points of the raw score this finding alone costs; None where the
-    control is not scored. `impact` are sentences from the tenant's own data.
+    control is not scored. `impact` are sentences from the tenant's own data,
+    `table` all they speak of, where there is such a list.
     """
 
     finding: Finding
     steps: tuple[Step, ...]
     gain: float | None
     impact: tuple[str, ...]
+    table: Table | None = None
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from posture import __version__
 from posture.assess.types import Assessment
 from posture.errors import OutputError
 from posture.plan import azure_cli, json_v1, markdown, powershell
-from posture.plan.quote import COLUMNS, row
-from posture.plan.scripts import LISTS, list_name, listed
+from posture.plan.quote import COLUMNS, EMPTY, plain, row
+from posture.plan.scripts import LISTS, list_name, listed, table_name
 from posture.plan.types import Plan
 from posture.snapshot.folder import dump, private_file, write_private
 
@@ -39,6 +39,10 @@ def write_plan(plan: Plan, assessment: Assessment, out: Path) -> list[Path]:
     for step in listed(plan):
         rows = (row(number, request) for number, request in enumerate(step.requests, 1))
         written.append(_lines(out / list_name(step), ["\t".join(COLUMNS)], rows))
+    for remedy in plan.remedies:
+        if remedy.table is not None:
+            lines = ("\t".join(plain(str(c)) or EMPTY for c in cells) for cells in remedy.table.rows())
+            written.append(_lines(out / table_name(remedy), ["\t".join(remedy.table.columns)], lines))
     return written
 
 

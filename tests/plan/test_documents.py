@@ -12,7 +12,7 @@ from cmarkgfm.cmark import Options as Cmark
 
 from posture.errors import OutputError
 from posture.plan.quote import COLUMNS
-from posture.plan.scripts import list_name, listed
+from posture.plan.scripts import list_name, listed, table_name
 from posture.plan.types import Request
 from posture.plan.write import document, write_plan
 from tests.plan.conftest import Write, Written
@@ -131,7 +131,9 @@ def test_json_is_what_the_command_prints(write: Write) -> None:
 def test_lists_hold_one_request_a_line(name: str, write: Write) -> None:
     written = write(name)
     steps = list(listed(written.plan))
-    assert {p.name for p in (written.folder / "lists").iterdir()} == {Path(list_name(s)).name for s in steps}
+    tables = {table_name(r) for r in written.plan.remedies if r.table is not None}
+    names = {f"lists/{p.name}" for p in (written.folder / "lists").iterdir()}
+    assert names == {list_name(s) for s in steps} | tables
     for step in steps:
         lines = (written.folder / list_name(step)).read_text("ascii").split("\n")
         assert lines[0] == "\t".join(COLUMNS)

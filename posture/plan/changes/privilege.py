@@ -257,7 +257,7 @@ def _owned(ev: Evidence, code: str, word: str, path: str) -> Iterator[Request]:
 def take_groups(ev: Evidence, finding: Finding) -> Iterator[Step]:
     """Name internal owners where a guest owns alone, then take ownership away."""
     control, code = finding.control, finding.control.code
-    alone = {str(row.get("group", "")).casefold() for row in ev.affected(code) if _alone(row)}
+    alone = {str(row.get("group", "")).casefold() for row in ev.affected(code) if owns_alone(row)}
 
     def requests(wanted: bool) -> Iterator[Request]:
         for row in ev.affected(code):
@@ -293,8 +293,11 @@ def take_groups(ev: Evidence, finding: Finding) -> Iterator[Step]:
         )
 
 
-def _alone(row: Mapping[str, Any]) -> bool:
-    """The finding's own words say so; a group's name before them may say anything, hence the end of the sentence."""
+def owns_alone(row: Mapping[str, Any]) -> bool:
+    """Whether a person from outside is a group's only owner.
+
+    The finding's own words say so; a group's name before them may say anything, hence the end of the sentence.
+    """
     why = str(row.get("why", "")).partition(", used in ")[0]
     return why.endswith(" alone")
 

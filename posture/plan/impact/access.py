@@ -33,10 +33,8 @@ def restricting(t: Telling) -> Iterator[str]:
     teams = {str(g.get("id", "")).casefold() for g in t.ev.rows("groups") if _team(g)}
     inside = Counter({g: n for g, n in counts.items() if g in teams})
     others = len(counts.keys() - teams)
-    yield (
-        f"Guests are in {count(len(inside), 'team')}{t.groups(inside) if inside else ''}, and in {others:,} other "
-        "groups."
-    )
+    teams_told = f"{count(len(inside), 'team')}{t.groups(inside)}" if inside else "no team"
+    yield f"Guests are in {teams_told}, and in {count(others, 'other group') if others else 'no other group'}."
     yield "Teams, Outlook, SharePoint and Planner go on working at the restricted level."
     yield "Forms, Project Online, Yammer and Planner within SharePoint do not."
     yield "Guests with a directory role keep what the role lets them read."
@@ -58,7 +56,7 @@ def shrinking_members(t: Telling) -> Iterator[str]:
         outside = count(
             members, "person from outside is stored as a member", "people from outside are stored as members"
         )
-        yield f"{outside}; the change reaches members too."
+        yield f"{outside if members else 'Nobody from outside is stored as a member'}; the change reaches all members."
     if isinstance(t.audits, Gap):
         yield from t.missing("Who registers applications today", "directory_audits")
     else:
@@ -160,6 +158,8 @@ def asking_for_mfa(t: Telling) -> Iterator[str]:
         if not t.ev.gap("guests", "guest_sign_in_activity"):
             days = t.ev.thresholds.stale_days
             yield f"{count(t.ev.census.active, 'guest')} signed in within {days} days and will meet the question first."
+        if t.ev.is_open("GUEST-XTA-003"):
+            yield "Once trust by default is taken back, those who bring it register here too (GUEST-XTA-003)."
         yield from _emergency(t)
 
 
@@ -229,23 +229,26 @@ def settling_groups(t: Telling) -> Iterator[str]:
         ]
         owned = outsiders_of(t.ev.fact("group_owners"), unified, "owners")
         counts = {g: len(o.people) for g, o in owned.items() if o.people}
-        yield (
-            f"{count(len(counts), 'Microsoft 365 group has', 'Microsoft 365 groups have')} an owner from outside today"
-            + (f"{t.groups(counts)}; the setting stops new ones, these stay until GUEST-PRV-004." if counts else ".")
-        )
-        yield f"Owners of {count(len(unified), 'Microsoft 365 group')} could add no guests any more."
+        if counts:
+            having = count(len(counts), "Microsoft 365 group has", "Microsoft 365 groups have")
+            stay = "the setting stops new ones, these stay until GUEST-PRV-004"
+            yield f"{having} an owner from outside today{t.groups(counts)}; {stay}."
+        else:
+            yield "No Microsoft 365 group has an owner from outside today."
+        if unified and t.ev.thresholds.expect_allow_to_add_guests.strip().casefold() != "true":
+            yield f"Owners of {count(len(unified), 'Microsoft 365 group')} could add no guests any more."
     yield "Who adds guests to groups is not told apart in what was read."
 
 
 @impact("GUEST-WRK-002", "GUEST-WRK-004")
 def limiting_sharing(t: Telling) -> Iterator[str]:
     """Say that Graph does not list the links."""
-    what = "Anyone links" if t.code == "GUEST-WRK-002" else "files guests passed on"
+    what = "Anyone links exist" if t.code == "GUEST-WRK-002" else "files guests passed on"
     yield (
-        f"How many {what} exist is not known: Microsoft Graph does not list them for the tenant. The SharePoint admin "
+        f"How many {what} is not known: Microsoft Graph does not list them for the tenant. The SharePoint admin "
         + ("center's sharing reports per site, or Purview's data access governance, do.")
     )
-    if t.ev.census.enabled:
+    if t.code == "GUEST-WRK-002" and t.ev.census.enabled:
         yield f"{count(t.ev.census.enabled, 'guest')} could be shared with by name instead."
 
 

@@ -44,7 +44,7 @@ HOLDINGS = frozenset(
 
 @dataclass(slots=True)
 class Domain:
-    """The guests of one mail domain. `active` signed in within the limit for idle guests.
+    """The guests of one mail domain. `active` signed in with success within the limit for idle guests.
 
     `bare` are on, have accepted and have registered no MFA here.
     """
@@ -62,7 +62,8 @@ class Held:
 
     `unclear` have a membership whose kind is not told. `groups` counts them by
     group id, `roles` by directory role. `named` are a few of them: name, when
-    last seen, in how many groups, with how many roles.
+    last seen, in how many groups, with how many roles. `oldest` and `newest`
+    bound their last sign-ins or attempts, `first` and `last` when they were invited.
     """
 
     guests: int = 0
@@ -75,6 +76,8 @@ class Held:
     roles: Counter[str] = field(default_factory=Counter)
     oldest: datetime | None = None
     newest: datetime | None = None
+    first: datetime | None = None
+    last: datetime | None = None
     named: list[tuple[tuple[int, str], str, str]] = field(default_factory=list)
 
 
@@ -237,7 +240,7 @@ def _role_holders(snapshot: Snapshot) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _count(census: Census, guest: Guest, groups: list[str], since: datetime) -> None:
-    seen = guest.last_seen
+    seen = _signed_in(guest)
     active = seen is not None and seen >= since
     census.total += 1
     census.enabled += guest.enabled is not False
@@ -267,6 +270,15 @@ def _count(census: Census, guest: Guest, groups: list[str], since: datetime) -> 
     for group in groups:
         if group in counts or len(counts) < GROUPS:
             counts[group] += 1
+
+
+def _signed_in(guest: Guest) -> datetime | None:
+    """Return when a guest last got in; the last attempt only where Graph does not tell successes apart."""
+    row = guest.side.get("guest_sign_in_activity")
+    activity = row.get("signInActivity") if row else None
+    if isinstance(activity, Mapping) and "lastSuccessfulSignInDateTime" in activity:
+        return guest.last_success
+    return guest.last_seen
 
 
 def _voucher(guest: Guest) -> str:
@@ -328,21 +340,31 @@ def _hold(held: Held, guest: Guest, has: _Holding, recorded: bool) -> None:
         if group in counts or len(counts) < GROUPS:
             counts[group] += 1
     held.roles.update(has.roles)
-    seen = guest.last_seen
+    seen, created = guest.last_seen, guest.created
     if seen is not None:
         held.oldest = seen if held.oldest is None else min(held.oldest, seen)
         held.newest = seen if held.newest is None else max(held.newest, seen)
+    if created is not None:
+        held.first = created if held.first is None else min(held.first, created)
+        held.last = created if held.last is None else max(held.last, created)
     place = (-(1000 * has.role + 100 * has.owning + len(has.groups)), guest.id)
     if len(held.named) == NAMED and held.named[-1][0] < place:
         return
     count = len(has.groups)
-    told = [f"last seen {seen.date()}" if seen else "no sign-in on record"] if recorded else []
+    told = [_when(guest)] if recorded else []
     told += [f"in {count} group{'' if count == 1 else 's'}"] if count else []
     told += [", ".join(has.roles[:2]) if has.roles else "with a role"] if has.role else []
     name = str(guest.row.get("displayName") or guest.row.get("mail") or guest.id)
     held.named.append((place, name, ", ".join(told)))
     held.named.sort(key=lambda n: n[0])
     del held.named[NAMED:]
+
+
+def _when(guest: Guest) -> str:
+    got_in, seen = _signed_in(guest), guest.last_seen
+    if got_in is not None:
+        return f"last seen {got_in.date()}"
+    return f"last attempt {seen.date()}" if seen is not None else "no sign-in on record"
 
 
 def _entries(guest: Guest, fact: str, *keys: str) -> list[Mapping[str, Any]]:

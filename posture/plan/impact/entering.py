@@ -29,10 +29,10 @@ def inviting(t: Telling) -> Iterator[str]:
     if losing:
         who = t.names(losing[:4], len(losing))
         yield f"{count(len(losing), 'member')} without an inviting role would stop being able to{who}."
-    guests = inviters.number(guests=True)
+    guests = [(name, n) for key, name, n in inviters.most(100_000, guests=True) if key not in able]
     if guests:
-        invited = sum(n for _, _, n in inviters.most(100_000, guests=True))
-        yield f"{count(guests, 'guest')} invited {invited:,} and would stop too{t.who(inviters, guests=True)}."
+        invited = sum(n for _, n in guests)
+        yield f"{count(len(guests), 'guest')} invited {invited:,} and would stop too{t.names(guests[:4], len(guests))}."
     if t.audits.inviting_apps.number():
         yield f"Applications invite by a permission of their own{t.who(t.audits.inviting_apps)}."
 
@@ -85,7 +85,12 @@ def self_service(t: Telling) -> Iterator[str]:
     if t.ev.gap("guests"):
         yield from t.missing("How many guests signed up themselves", "guests")
     else:
-        yield f"{count(t.ev.census.self_service, 'guest')} here signed up themselves; they keep signing in."
+        signed = t.ev.census.self_service
+        yield (
+            f"{count(signed, 'guest')} here signed up themselves; they keep signing in."
+            if signed
+            else "No guest here signed up themselves."
+        )
 
 
 @impact("GUEST-INV-004")
@@ -94,7 +99,8 @@ def joining_by_mail(t: Telling) -> Iterator[str]:
     if isinstance(t.audits, Gap):
         yield from t.missing("Whether anybody joins by mail", "directory_audits")
     else:
-        yield f"In {t.audits.window}, {count(t.audits.viral, 'account')} came about by mail alone."
+        made = count(t.audits.viral, "account") if t.audits.viral else "no account"
+        yield f"In {t.audits.window}, {made} came about by mail alone."
     yield "How many members joined so before is not known: members are not read. Filter users by creationType in Graph."
 
 
@@ -134,8 +140,11 @@ def closing_inbound(t: Telling) -> Iterator[str]:
     yield from t.missing("Which of these guests are active", "guest_sign_in_activity")
     inside = {tenant: n for tenant, n in everyone.items() if tenant in known}
     outside = {tenant: n for tenant, n in everyone.items() if tenant not in known}
-    yield f"{count(len(known), 'partner')} named today, with {count(sum(inside.values()), 'guest')} here" + (
-        f": {_tenants(t, inside, active, names)}." if inside else "."
+    yield (
+        f"{count(len(known), 'partner')} named today, with {count(sum(inside.values()), 'guest')} here"
+        f"{f': {_tenants(t, inside, active, names)}' if inside else ''}."
+        if known
+        else "No partner is named today."
     )
     if outside:
         busy = f", {sum(active[tenant] for tenant in outside):,} active" if t.tells_use else ""
@@ -147,7 +156,8 @@ def closing_inbound(t: Telling) -> Iterator[str]:
         if refused:
             yield f"{count(len(refused), 'tenant')} of these are not on your list of approved tenants."
     untold = t.ev.census.total - sum(everyone.values())
-    yield f"For the domain of {count(untold, 'guest')} no Entra tenant was found; this setting does not touch them."
+    if untold:
+        yield f"For the domain of {count(untold, 'guest')} no Entra tenant was found; this setting does not touch them."
     yield from _by_sign_in(t)
 
 

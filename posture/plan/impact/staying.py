@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from posture.controls.registry import tallies
+from posture.plan.changes.privilege import owns_alone
 from posture.plan.impact.census import Held
 from posture.plan.impact.sentences import Telling, count, impact
 from posture.snapshot.power import outsiders_of
@@ -20,6 +21,7 @@ _GONE = {
     "GUEST-LIF-011": "would be blocked where nobody can explain the reset",
     "GUEST-PRV-006": "would lose a licence",
 }
+_PENDING = ("GUEST-INV-006", "GUEST-INV-007")
 
 
 @impact(*_GONE)
@@ -33,8 +35,10 @@ def removing(t: Telling) -> Iterator[str]:
         yield from t.missing("Who would be concerned", *needed)
         return
     yield f"{count(held.guests, 'guest')} {_GONE[t.code]}."
+    if t.code in _PENDING and held.first is not None and held.last is not None:
+        yield f"They were invited from {held.first.date()} to {held.last.date()}."
     if held.oldest is not None and held.newest is not None:
-        yield f"Last seen between {held.oldest.date()} and {held.newest.date()}, as far as sign-ins are on record."
+        yield f"Their last sign-ins or attempts on record are from {held.oldest.date()} to {held.newest.date()}."
     else:
         yield from t.missing("When they were last seen", "guest_sign_in_activity")
     yield from _holdings(t, held)
@@ -76,7 +80,7 @@ def _holdings(t: Telling, held: Held) -> Iterator[str]:
 
 
 def _more(t: Telling) -> Iterator[str]:
-    if t.code in ("GUEST-INV-006", "GUEST-INV-007"):
+    if t.code in _PENDING:
         if isinstance(t.audits, Gap):
             yield from t.missing("Who invited them", "directory_audits")
             return
@@ -147,19 +151,20 @@ def ending_packages(t: Telling) -> Iterator[str]:
 @impact("GUEST-LIF-010")
 def correcting_types(t: Telling) -> Iterator[str]:
     """Tell who would become a guest, and which dynamic groups read the user type."""
-    members = [r for r in _sample(t) if "member" in str(r.get("why", ""))]
-    if t.people and members:
-        yield f"Would become guests: {', '.join(str(r.get('displayName') or r.get('id')) for r in members[:5])}" + (
-            f" and {len(members) - 5} more." if len(members) > 5 else "."
-        )
-    else:
-        yield f"{count(len(members), 'member')} would become guests."
+    members = [r for r in t.ev.affected(t.code) if "member" in str(r.get("why", ""))]
+    least = "" if t.ev.whole(t.code) else "At least "
+    shown = ", ".join(str(r.get("displayName") or r.get("id")) for r in members[:5])
+    more = f" and {len(members) - 5:,} more" if len(members) > 5 else ""
+    named = f": {shown}{more}" if t.people and shown else ""
+    yield f"{least}{count(len(members), 'member')} would become guests{named}."
     if t.ev.gap("groups"):
         yield from t.missing("Which dynamic groups read the user type", "groups")
     else:
         rules = [g for g in t.ev.rows("groups") if "usertype" in str(g.get("membershipRule") or "").casefold()]
+        shown = ", ".join(str(g.get("displayName") or g.get("id")) for g in rules[:4])
+        more = f" and {len(rules) - 4:,} more" if len(rules) > 4 else ""
         yield f"{count(len(rules), 'dynamic group reads', 'dynamic groups read')} the user type and would change" + (
-            f": {', '.join(str(g.get('displayName') or g.get('id')) for g in rules[:4])}." if rules else "."
+            f": {shown}{more}." if rules else "."
         )
 
 
@@ -180,15 +185,20 @@ def taking_power(t: Telling) -> Iterator[str]:
         more = f"; and {finding.affected.count - 4} more" if finding.affected.count > 4 else ""
         yield f"{shown}{more}."
     if t.code == "GUEST-PRV-004":
-        alone = sum(" alone" in str(r.get("why", "")) for r in rows)
+        alone = len({r.get("group") for r in t.ev.affected(t.code) if owns_alone(r)})
         if alone:
-            yield f"{count(alone, 'of these groups', 'of these groups')} would have no owner left."
+            least = "" if t.ev.whole(t.code) else "At least "
+            yield f"{least}{alone:,} of these groups would have no owner left."
     yield from t.missing("Whether they used this lately", "sign_ins")
 
 
 @impact("GUEST-PRV-005")
 def narrowing_rules(t: Telling) -> Iterator[str]:
     """Tell the groups, their guests and what they grant."""
+    finding = t.ev.findings[t.code]
+    yield "Guests inside leave a group when its new rule is evaluated."
     for row in _sample(t)[:4]:
-        yield f"{row.get('displayName') or row.get('id')}: {row.get('guests')} guests leave it; {row.get('why')}."
+        yield f"{row.get('displayName') or row.get('id')}: {row.get('why')}."
+    if finding.affected.count > 4:
+        yield f"{count(finding.affected.count - 4, 'more group is', 'more groups are')} concerned."
     yield "Which applications are assigned to these groups was not read."

@@ -1,0 +1,118 @@
+"""Whole lists behind the sentences of the impact: a sentence names a few and counts the rest, a table has all."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from posture.errors import UnknownValueError
+from posture.plan.changes.cross_tenant import guests_by_tenant, partners
+from posture.plan.changes.invitations import entra_list, inviting_principals, proposal
+from posture.plan.evidence import Evidence
+from posture.plan.impact.logs import People, SignIns
+from posture.plan.types import Table
+from posture.snapshot.power import is_team, outsiders_of
+from posture.snapshot.types import Gap
+
+Rows = Iterator[tuple[Any, ...]]
+
+
+def table(ev: Evidence, code: str) -> Table | None:
+    """Return the list behind the impact of a control; None where there is none, or what makes it was not read."""
+    make = _TABLES.get(code)
+    made = make(ev) if make is not None else None
+    return made if made is not None and next(made.rows(), None) is not None else None
+
+
+def _inviters(ev: Evidence) -> Table | None:
+    log = ev.audits
+    if isinstance(log, Gap) or ev.gap("role_assignments"):
+        return None
+    able = inviting_principals(ev)
+
+    def rows() -> Rows:
+        for key, name, count in log.inviters.most(len(log.inviters.counts)):
+            kind = "guest" if key in log.inviters.guests else "member"
+            yield name, key, count, kind, "yes" if key in able else "no"
+
+    return Table(("inviter", "id", "invitations", "kind", "may go on by a role"), rows)
+
+
+def _domains(ev: Evidence) -> Table | None:
+    if ev.gap("guests"):
+        return None
+    found, known = proposal(ev), "guest_sign_in_activity" in ev.snapshot.facts
+    listed = [(name, counts, "on the proposed list") for name, counts in found.domains]
+
+    def rows() -> Rows:
+        for name, counts, why in (*listed, *((n, c, f"outside: {w}") for n, c, w in found.outside)):
+            yield name, counts.guests, counts.active if known else "not read", counts.pending, why
+
+    return Table(("domain", "guests", "active", "pending", "proposal"), rows)
+
+
+def _groups(ev: Evidence) -> Table | None:
+    if ev.gap("guests", "guest_memberships", "groups", "group_owners"):
+        return None
+    kinds = {str(g.get("id", "")).casefold(): _kind(g) for g in ev.rows("groups")}
+    owned = {g: len(o.people) for g, o in outsiders_of(ev.fact("group_owners"), list(ev.groups), "owners").items()}
+    counts = ev.census.group_guests
+
+    def rows() -> Rows:
+        for group in sorted(counts.keys() | {g for g, n in owned.items() if n}, key=lambda g: (-counts[g], g)):
+            yield ev.groups.get(group, ""), group, kinds.get(group, ""), counts[group], owned.get(group, 0)
+
+    return Table(("group", "id", "kind", "guests inside", "owners from outside"), rows)
+
+
+def _kind(group: Mapping[str, Any]) -> str:
+    try:
+        if is_team(group):
+            return "team"
+    except UnknownValueError:
+        return ""
+    return "Microsoft 365 group" if "Unified" in (group.get("groupTypes") or ()) else "group"
+
+
+def _tenants(ev: Evidence) -> Table | None:
+    if ev.gap("guests", "guest_domain_tenants", "cross_tenant_partners"):
+        return None
+    everyone, active, names = guests_by_tenant(ev)
+    known, log = partners(ev), ev.sign_ins
+    told = "guest_sign_in_activity" in ev.snapshot.facts
+    seen = None if isinstance(log, Gap) else log.tenants
+
+    def rows() -> Rows:
+        for tenant in sorted(everyone.keys() | known.keys(), key=lambda t: (-everyone[t], t)):
+            use = (active[tenant] if told else "not read", "not read" if seen is None else seen[tenant])
+            named = "named" if tenant in known else "not named"
+            yield names.get(tenant, ""), tenant, named, everyone[tenant], *use
+
+    return Table(("tenant", "id", "partner", "guests", "active", "sign-ins in the log"), rows)
+
+
+def _signing_in(of: Callable[[SignIns], People]) -> Callable[[Evidence], Table | None]:
+    return lambda ev: None if isinstance(ev.sign_ins, Gap) else _people(of(ev.sign_ins))
+
+
+def _consenting(ev: Evidence) -> Table | None:
+    return None if isinstance(ev.audits, Gap) else _people(ev.audits.consents)
+
+
+def _people(found: People) -> Table:
+    def rows() -> Rows:
+        for key, name, count in found.most(len(found.counts)):
+            yield name, key, count, "guest" if key in found.guests else "member"
+
+    return Table(("who", "id", "times", "kind"), rows)
+
+
+_TABLES: Mapping[str, Callable[[Evidence], Table | None]] = {
+    "GUEST-INV-001": _inviters,
+    "GUEST-INV-002": _domains,
+    "GUEST-PER-001": _groups,
+    "GUEST-PER-004": _signing_in(lambda log: log.portals),
+    "GUEST-PER-005": _signing_in(lambda log: log.clients),
+    "GUEST-PER-006": _consenting,
+    "GUEST-XTA-001": _tenants,
+    "GUEST-AUT-002": _signing_in(lambda log: log.legacy),
+    "GUEST-WRK-003": lambda ev: None if entra_list(ev) else _domains(ev),
+}
