@@ -11,8 +11,8 @@ class ConsumerDomains:
     """Domains of mail for private persons: those listed, and a listed name under any country's ending."""
 
     def __init__(self, thresholds: Thresholds) -> None:
-        self._listed = {d.casefold() for d in thresholds.consumer_domains}
-        self._stems = {d.casefold() for d in thresholds.consumer_domain_stems}
+        self._listed = {plain_domain(d).lstrip("@") for d in thresholds.consumer_domains}
+        self._stems = {d.strip().casefold().removesuffix(".*") for d in thresholds.consumer_domain_stems}
         self._known: dict[str, bool] = {}
 
     def __contains__(self, domain: str) -> bool:

@@ -52,3 +52,9 @@ def test_domains_ready_to_compare(domain: str, plain: str) -> None:
 @given(st.text(max_size=40))
 def test_any_text_can_be_made_plain(text: str) -> None:
     assert plain_domain(plain_domain(text)) == plain_domain(text)
+
+
+def test_other_spellings_in_the_settings_mean_the_same() -> None:
+    chosen = ConsumerDomains(Thresholds(consumer_domains=(" @Mail.example. ",), consumer_domain_stems=("Post.*",)))
+    assert "mail.example" in chosen
+    assert "post.at" in chosen
