@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,9 @@ import typer
 from posture.cli import options as o
 from posture.cli.choices import fail_on_of, flag_of, formats_of, lookback_of, out_of, profile_of, sources_of
 from posture.cli.connection import Connection, asking
-from posture.cli.console import say, say_all, say_json, tell, width
+from posture.cli.console import fitting, say, say_all, say_json, tell, width
 from posture.errors import EvidenceError, GraphError, PostureError, SettingsError, StoppedError
-from posture.settings import Profile, Settings, Severity
+from posture.settings import Settings, Severity
 
 if TYPE_CHECKING:
     from posture.assess.types import Assessment
@@ -104,7 +105,8 @@ def collect(
         say_json({"run": str(place), "facts": len(snapshot.facts), "gaps": gaps})
     else:
         say(f"Read {plural(len(snapshot.facts), 'source')}; {len(missing)} could not be read.")
-        say_all(f"  {g.name}: {terminal(g.detail, max(width() - len(g.name) - 4, 30))}" for g in missing)
+        for gap in missing:
+            say_all(fitting(f"  {gap.name}: {gap.reason.value}. {terminal(gap.unlock or gap.detail, 300)}", width()))
         say(str(place))
     raise typer.Exit(3 if missing else 0)
 
@@ -132,7 +134,9 @@ def assess(
 
     loaded = c.load(config)
     saved = recorded(evidence)
-    settings = _settings_again(loaded, saved.settings, profile, ignore_exceptions)
+    settings = saved.settings_by(loaded, profile=profile)
+    if flag_of(loaded, "ignore-exceptions", ignore_exceptions):
+        settings = replace(settings, accepted=(), include_accepted=False)
     job = Job(
         "assess",
         loaded,
@@ -150,23 +154,6 @@ def assess(
         copy(saved.folder, run / EVIDENCE, settings)
         place, assessment = job.finish(run, load(run / EVIDENCE))
     job.say(place, assessment)
-
-
-def _settings_again(config: "Config", recorded: Settings, profile: str | None, ignore: bool) -> Settings:
-    """Return the settings to judge saved evidence by: the recorded ones, a file that was named, then single options."""
-    from dataclasses import replace
-
-    chosen = config.one_of("profile", profile, Profile)
-    if config.named:
-        name = Profile(str(chosen.value)) if chosen.value else recorded.profile
-        settings = config.settings(name, lookback_days=recorded.thresholds.lookback_days)
-    elif chosen.origin == "default" or chosen.origin == str(config.file):
-        settings = recorded
-    else:
-        settings = replace(recorded, profile=Profile(str(chosen.value)))
-    if flag_of(config, "ignore-exceptions", ignore):
-        return replace(settings, accepted=(), include_accepted=False)
-    return settings
 
 
 class Job:
@@ -199,6 +186,7 @@ class Job:
         self.declined, self.included = declined, included
         self.resume, self.resume_from = resume, resume_from
         self.page = "report.html"
+        self.changes: Changes | None = None
         self._claim: Claim | None = None
 
     def run_folder(self) -> Path:
@@ -336,6 +324,7 @@ class Job:
             brand=self.brand,
             options=Options(people=not self.no_people),
         )
+        self.changes = view.changes
         written = write_reports(view, run, self.formats)
         self.page = next(p.name for p in written if p.suffix == ".html")
         self.let_go()
@@ -357,7 +346,7 @@ class Job:
         else:
             from posture.report.terminal import summary
 
-            for line in summary(assessment, width()):
+            for line in summary(assessment, width(), self.changes):
                 say(line.text, line.style)
             say(f"Report: {place / self.page}")
             say(str(place))

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from posture.cli import options as o
+from posture.errors import SettingsError
 
 if TYPE_CHECKING:
     from posture.cli.config import Config
@@ -39,6 +40,12 @@ class Connection:
         from posture.cli.target import target
 
         return target(config, self)
+
+    def unused(self, why: str) -> None:
+        """Refuse an option that names whom to ask where nobody is asked; `why` is half a sentence."""
+        for name, given in (("sample", self.sample), ("graph-url", self.graph_url), ("auth", self.auth)):
+            if given is not None:
+                raise SettingsError(f"--{name} names whom to ask, but {why}; leave one of them out")
 
 
 def asking(command: Callable[..., None]) -> Callable[..., None]:

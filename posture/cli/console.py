@@ -67,6 +67,27 @@ def width() -> int:
     return min(max(shutil.get_terminal_size((80, 24)).columns, 40), 120) if _is_terminal(sys.stdout) else 80
 
 
+def fitting(text: str, columns: int, hanging: str | None = None) -> list[str]:
+    """Return a line of result, or as many as it takes; those that follow begin with `hanging`.
+
+    None indents them by two more than the first.
+    """
+    import textwrap
+
+    words = text.lstrip()
+    start = text[: len(text) - len(words)]
+    after = f"{start}  " if hanging is None else hanging
+    lines = textwrap.wrap(
+        words,
+        columns,
+        initial_indent=start,
+        subsequent_indent=after,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return lines or [""]
+
+
 def flush() -> None:
     """Bring out what was printed; the last chance to say that it could not be."""
     for out in (sys.stdout, sys.stderr):

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from posture.cli import options as o
-from posture.cli.console import say, say_all, say_json
+from posture.cli.choices import flag_of
+from posture.cli.config import Config
+from posture.cli.console import fitting, say, say_all, say_json, width
 from posture.errors import SettingsError
 
 
@@ -30,12 +32,12 @@ def list_controls(
         _framework(framework, json_out)
         return
     rows = page.rows(_hunts(), _sources())
-    if json_out:
+    if flag_of(Config(), "json", json_out):
         say_json(rows)
         return
     for row in rows:
-        say(f"{row['code']:<15} {row['fail']:<9} {row['title']}")
-    say(page.totals(_hunts()))
+        say_all(fitting(f"{row['code']:<15} {row['fail']:<9} {row['title']}", width(), " " * 26))
+    say_all(fitting(page.totals(_hunts()), width()))
 
 
 def _framework(name: str, json_out: bool) -> None:
@@ -45,10 +47,11 @@ def _framework(name: str, json_out: bool) -> None:
         found = page.coverage(name, _hunts())
     except KeyError:
         raise SettingsError(f"framework {name!r} is not known; one of {', '.join(page.frameworks())}") from None
-    if json_out:
+    if flag_of(Config(), "json", json_out):
         say_json(found)
         return
-    say_all(page.coverage_lines(found))
+    for line in page.coverage_lines(found):
+        say_all(fitting(line, width(), " " * 4))
 
 
 def explain(
@@ -70,7 +73,7 @@ def explain(
         near = difflib.get_close_matches(wanted, known, 1, 0.8)
         hint = f"did you mean {near[0]}?" if near else "`posture controls list` shows them"
         raise SettingsError(f"{code!r} is no control; {hint}")
-    if json_out:
+    if flag_of(Config(), "json", json_out):
         say_json(found[wanted])
         return
     say(page.explain(wanted, _hunts(), _sources()))

@@ -1,9 +1,9 @@
 """What `posture doctor` found, as lines for a terminal."""
 
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from posture.cli.console import fitting
 from posture.report.dates import plural
 from posture.report.text import terminal
 
@@ -28,33 +28,33 @@ def _who(found: Mapping[str, Any], width: int) -> Iterator[str]:
     account, tenant = found["account"], found["tenant"]
     who = terminal(str(account.get("account") or account.get("app_id") or account.get("kind", "unknown")))
     kind = {"delegated": "a person", "application": "an application"}.get(str(account.get("kind")), "")
-    yield from _fitting(f"{found['target']}, cloud {found['cloud']}", width)
+    yield from fitting(f"{found['target']}, cloud {found['cloud']}", width)
     name = terminal(tenant["name"], 60) or "name not readable"
-    yield from _fitting(f"Tenant:      {name} {terminal(str(tenant['id'] or account.get('tenant_id', '')))}", width)
-    yield from _fitting(f"Account:     {who}{f', {kind}' if kind else ''}", width)
+    yield from fitting(f"Tenant:      {name} {terminal(str(tenant['id'] or account.get('tenant_id', '')))}", width)
+    yield from fitting(f"Account:     {who}{f', {kind}' if kind else ''}", width)
     held = [f"{n}: {'not known' if v is None else 'yes' if v else 'no'}" for n, v in found["licences"].items()]
-    yield from _fitting(f"Licences:    {'; '.join(held)}", width, "             ")
+    yield from fitting(f"Licences:    {'; '.join(held)}", width, "             ")
     granted = _joined(account.get("permissions")) or "the token does not say"
-    yield from _fitting(f"Permissions: {granted}", width, "             ")
+    yield from fitting(f"Permissions: {granted}", width, "             ")
     if account.get("roles"):
-        yield from _fitting(f"Roles:       {_joined(account['roles'])}", width, "             ")
+        yield from fitting(f"Roles:       {_joined(account['roles'])}", width, "             ")
     if found["write_permissions"]:
         words = (
             f"Warning: this account may also change things ({_joined(found['write_permissions'])}). "
             "posture sends reads only; a registration without them is safer: posture setup."
         )
-        yield from _fitting(words, width)
+        yield from fitting(words, width)
 
 
 def _settings(found: Mapping[str, Any], width: int) -> Iterator[str]:
     yield "Settings"
     for name, setting in found["settings"].items():
-        yield from _fitting(f"  {name} = {terminal(setting['value'])}  ({setting['from']})", width, "      ")
+        yield from fitting(f"  {name} = {terminal(setting['value'])}  ({setting['from']})", width, "      ")
     for scheme, address in found["proxies"].items():
-        yield from _fitting(f"  {scheme} proxy {terminal(address)}  (environment)", width, "      ")
+        yield from fitting(f"  {scheme} proxy {terminal(address)}  (environment)", width, "      ")
     for name, near in found["unknown_variables"].items():
         hint = f"; did you mean {near}?" if near else ""
-        yield from _fitting(f"  {terminal(name)} is set and means nothing{hint}", width, "      ")
+        yield from fitting(f"  {terminal(name)} is set and means nothing{hint}", width, "      ")
 
 
 def _sources(sources: Iterable[Mapping[str, Any]], width: int) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _sources(sources: Iterable[Mapping[str, Any]], width: int) -> Iterator[str]:
             said = _requests(s) + ("" if s["tested"] else "; not tested: nothing to ask about")
         else:
             said = f"{s['reason']}: {terminal(_needed(s))}"
-        yield from _fitting(
+        yield from fitting(
             f"  {'yes' if s['readable'] else 'no ':<4} {s['source']:<{_NAME}} {said}", width, " " * (_NAME + 8)
         )
 
@@ -88,7 +88,7 @@ def _controls(controls: Iterable[Mapping[str, Any]], width: int) -> Iterator[str
     for c in controls:
         word = "yes" if c["assessable"] else "look" if c["manual"] else "no"
         lacks = f"  (needs {', '.join(c['missing'])})" if word == "no" else ""
-        yield from _fitting(f"  {word:<4} {c['control']:<15} {c['title']}{lacks}", width, " " * 23)
+        yield from fitting(f"  {word:<4} {c['control']:<15} {c['title']}{lacks}", width, " " * 23)
 
 
 def _unlocks(found: Mapping[str, Any], width: int) -> Iterator[str]:
@@ -102,8 +102,8 @@ def _unlocks(found: Mapping[str, Any], width: int) -> Iterator[str]:
         yield ""
         yield "What would unlock the rest"
     for unlock, codes in sorted(remedies.items(), key=lambda r: (-len(r[1]), r[0])):
-        yield from _fitting(f"  {terminal(unlock)}", width, "    ")
-        yield from _fitting(f"    for {', '.join(codes)}", width, "        ")
+        yield from fitting(f"  {terminal(unlock)}", width, "    ")
+        yield from fitting(f"    for {', '.join(codes)}", width, "        ")
 
 
 def _cost(found: Mapping[str, Any], width: int) -> Iterator[str]:
@@ -111,13 +111,13 @@ def _cost(found: Mapping[str, Any], width: int) -> Iterator[str]:
         f"An audit takes about {plural(found['requests'], 'request')} and at least {_time(found['seconds'])} "
         "(0.4 s a page is a guess; Graph's own limits on sign-in activity and logs are counted in)."
     )
-    yield from _fitting(words, width)
+    yield from fitting(words, width)
     if found["requests_unknown"]:
         names = ", ".join(found["requests_unknown"])
-        yield from _fitting(f"Not counted, unknown until read: {names}.", width)
+        yield from fitting(f"Not counted, unknown until read: {names}.", width)
     dear = [s for s in found["sources"] if s["readable"] and s["cost"] and s["declinable"] and not s["declined"]]
     for s in dear:
-        yield from _fitting(f"{s['source']}: {s['cost']}; --decline {s['source']} leaves it out.", width, "  ")
+        yield from fitting(f"{s['source']}: {s['cost']}; --decline {s['source']} leaves it out.", width, "  ")
 
 
 def _requests(source: Mapping[str, Any]) -> str:
@@ -135,11 +135,3 @@ def _time(seconds: float) -> str:
     if seconds > 5400:
         return f"{seconds / 3600:.1f} hours"
     return f"{seconds / 60:.0f} minutes" if seconds > 90 else plural(max(round(seconds), 1), "second")
-
-
-def _fitting(text: str, width: int, indent: str = "  ") -> Iterator[str]:
-    """Yield a line, or as many as it takes."""
-    start = text[: len(text) - len(text.lstrip())]
-    yield from textwrap.wrap(
-        text.lstrip(), width, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
-    ) or [""]

@@ -8,10 +8,11 @@ import typer
 from posture.cli import options as o
 from posture.cli.choices import flag_of, lookback_of, profile_of, sources_of
 from posture.cli.connection import Connection, asking
-from posture.cli.console import say, say_all, say_json, tell
+from posture.cli.console import fitting, say, say_all, say_json, tell, width
 from posture.errors import SettingsError
 
 if TYPE_CHECKING:
+    from posture.cli.config import Config
     from posture.cli.target import Target
     from posture.hunts.results import HuntResult
     from posture.hunts.since import ChangedSettings
@@ -28,6 +29,7 @@ NEEDED = frozenset(
         "guest_memberships",
         "guest_owned_objects",
         "guest_app_roles",
+        "guest_domain_tenants",
         "external_members",
         "groups",
         "role_definitions",
@@ -75,61 +77,78 @@ def hunt(
 
     Leads are questions for a person, never verdicts.
     """
+    import tempfile
+
+    from posture.cli.recorded import recorded
     from posture.hunts.run import TenantContext, hunt_files, hunt_snapshot
+    from posture.hunts.since import COMPARED, changed_settings
 
     loaded = connection.load()
     quiet = flag_of(loaded, "quiet", quiet)
-    settings = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days))
     files = [p for p in sources or () if p.is_file()]
     folders = [p for p in sources or () if not p.is_file()]
+    _check(files, folders, since, context, domain)
+    older = recorded(since).snapshot if since is not None else None
+    run = context if files else folders[0] if folders else None
+    snapshot: Snapshot | None = None
+    with tempfile.TemporaryDirectory(prefix="posture-hunt-") as scratch:
+        if run is not None:
+            saved = recorded(run)
+            snapshot, settings = saved.snapshot, saved.settings_by(loaded, lookback_days=lookback_days)
+        else:
+            settings = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days))
+        if files or folders:
+            connection.unused(f"{(files or folders)[0]} is hunted without asking anybody")
+        else:
+            wanted = NEEDED | sources_of(loaded, "include", include) | (COMPARED if older else frozenset())
+            snapshot = _read(connection.target(loaded), settings, wanted, Path(scratch), quiet=quiet)
+        if files:
+            known = TenantContext(*_own(loaded, connection.tenant, domain), snapshot)
+            if snapshot is None and not known.domains and not quiet:
+                tell("Without --run or --domain only the logs themselves say who is a guest.")
+            found = hunt_files(files, known, settings)
+        elif snapshot is not None:
+            found = hunt_snapshot(snapshot, settings)
+        changed = changed_settings(older, snapshot) if older and snapshot else None
+    if flag_of(loaded, "json", json_out):
+        say_json(_plain(found, changed))
+    else:
+        for line in _lines(found, changed):
+            say_all(fitting(line, width()))
+    raise typer.Exit(3 if any(r.not_run for r in found.runs) else 0)
+
+
+def _check(
+    files: list[Path], folders: list[Path], since: Path | None, context: Path | None, domain: list[str] | None
+) -> None:
+    """Refuse what cannot be meant together."""
+    missing = next((p for p in folders if not p.exists()), None)
+    if missing is not None:
+        raise SettingsError(f"{missing} does not exist; give a run folder or exported log files")
     if files and folders:
         raise SettingsError("give a run or log files, not both; --run names the run that tells who is a guest")
     if len(folders) > 1:
         raise SettingsError("give one run; --since names an older one to compare with")
-    snapshot: Snapshot | None = None
-    if files:
-        snapshot = _snapshot(context) if context else None
-        known = TenantContext(connection.tenant or "", tuple(d.lower() for d in domain or ()), snapshot)
-        if snapshot is None and not known.domains and not quiet:
-            tell("Without --run or --domain only the logs themselves say who is a guest.")
-        found = hunt_files(files, known, settings)
-    elif folders:
-        snapshot = _snapshot(folders[0])
-        found = hunt_snapshot(snapshot, settings)
-    else:
-        where = connection.target(loaded)
-        snapshot, found = _live(where, settings, NEEDED | sources_of(loaded, "include", include), quiet=quiet)
-    changed = None
-    if since is not None:
-        from posture.hunts.since import changed_settings
-
-        if snapshot is None:
-            raise SettingsError("--since compares two runs; give the newer run, or --run beside files")
-        changed = changed_settings(_snapshot(since), snapshot)
-    if flag_of(loaded, "json", json_out):
-        say_json(_plain(found, changed))
-    else:
-        say_all(_lines(found, changed))
-    raise typer.Exit(3 if any(r.not_run for r in found.runs) else 0)
+    if not files and (context or domain):
+        raise SettingsError(f"--{'run' if context else 'domain'} goes with exported log files; none is given")
+    if context and domain:
+        raise SettingsError("--domain goes with log files and no --run, whose domains are known")
+    if files and since and context is None:
+        raise SettingsError("--since compares two runs; give the newer run, or --run beside files")
 
 
-def _snapshot(place: Path) -> "Snapshot":
-    from posture.cli.recorded import recorded
+def _own(config: "Config", tenant: str | None, domains: list[str] | None) -> tuple[str, tuple[str, ...]]:
+    """Return the tenant's id and domains, as far as options, environment or file name them."""
+    from posture.cli.target import is_domain, is_id
 
-    return recorded(place).snapshot
-
-
-def _live(
-    where: "Target", settings: "Settings", wanted: frozenset[str], *, quiet: bool
-) -> "tuple[Snapshot, HuntResult]":
-    """Read what a hunt needs into a scratch folder and hunt there."""
-    import tempfile
-
-    from posture.hunts.run import hunt_snapshot
-
-    with tempfile.TemporaryDirectory(prefix="posture-hunt-") as scratch:
-        snapshot = _read(where, settings, wanted, Path(scratch), quiet=quiet)
-        return snapshot, hunt_snapshot(snapshot, settings)
+    named = str(config.value("tenant", tenant, "").value)
+    own = [d.strip().removeprefix("@").casefold() for d in domains or ()]
+    for name in own:
+        if not is_domain(name):
+            raise SettingsError(f"--domain is {name!r}; give a domain such as contoso.example")
+    if is_id(named):
+        return named, tuple(own)
+    return "", tuple(dict.fromkeys([*own, *([named.casefold()] if is_domain(named) else [])]))
 
 
 def _read(where: "Target", settings: "Settings", wanted: frozenset[str], scratch: Path, *, quiet: bool) -> "Snapshot":
@@ -156,7 +175,7 @@ def _read(where: "Target", settings: "Settings", wanted: frozenset[str], scratch
                 return await collect(session.reader, plan)
 
     if not quiet:
-        tell(f"Reading the logs of {where.label} …")
+        tell(f"Reading {where.label} …")
     return asyncio.run(read())
 
 
@@ -228,20 +247,24 @@ def kql(
 
     Queries, Sentinel analytics rules and Sigma rules, with the tenant's own domains and ids filled in.
     """
+    import tempfile
+
+    from posture.cli.recorded import recorded
+    from posture.history.runs import beside_evidence
     from posture.hunts.kql.pack import write_pack
 
     loaded = connection.load()
     quiet = flag_of(loaded, "quiet", quiet)
-    settings = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days))
-    import tempfile
-
+    beside_evidence(out)
     with tempfile.TemporaryDirectory(prefix="posture-kql-") as scratch:
         if run is not None:
-            snapshot = _snapshot(run)
+            connection.unused(f"{run} tells the domains and ids already")
+            saved = recorded(run)
+            snapshot, settings = saved.snapshot, saved.settings_by(loaded, lookback_days=lookback_days)
         else:
-            where = connection.target(loaded)
+            settings = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days))
             wanted = frozenset({"organization", "domains", "external_members"})
-            snapshot = _read(where, settings, wanted, Path(scratch), quiet=quiet)
+            snapshot = _read(connection.target(loaded), settings, wanted, Path(scratch), quiet=quiet)
         external = snapshot.facts.get("external_members")
         written = write_pack(
             out,

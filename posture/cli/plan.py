@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or its evidence folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN|EVIDENCE", help="A run folder or its evidence folder.")],
     config: o.ConfigFile = None,
     profile: o.ProfileName = None,
     out: Annotated[
@@ -23,31 +23,29 @@ def plan(
     ] = None,
     json_out: o.Json = False,
 ) -> None:
-    """Write the mitigation plan of a run: Markdown, JSON and dry scripts. Nothing is sent to anybody."""
+    """Write the mitigation plan of a run, offline.
+
+    Markdown, JSON and scripts that only show what they would do. By the settings the run was judged with, unless
+    --config names others or --profile changes the profile.
+    """
     import tempfile
-    from dataclasses import replace
 
     from posture.assess.evaluate import evaluate
     from posture.cli import config as c
-    from posture.cli.choices import flag_of, profile_of
+    from posture.cli.choices import flag_of
     from posture.cli.recorded import recorded
-    from posture.history.runs import EVIDENCE
+    from posture.history.runs import place_for
     from posture.plan.build import build
     from posture.plan.write import document, write_plan
     from posture.snapshot.folder import dump, private_dir
 
     loaded = c.load(config)
     saved = recorded(run)
-    evidence, snapshot, settings = saved.folder, saved.snapshot, saved.settings
-    if config is not None:
-        settings = loaded.settings(profile_of(loaded, profile), lookback_days=settings.thresholds.lookback_days)
-    elif profile is not None:
-        settings = replace(settings, profile=profile_of(loaded, profile))
-    home = evidence.parent if evidence.name == EVIDENCE else evidence
-    folder = private_dir(out or home / "plan")
+    settings = saved.settings_by(loaded, profile=profile)
+    folder = private_dir(place_for(run, out, "plan"))
     with tempfile.TemporaryDirectory(prefix="posture-plan-") as scratch:
-        assessment = evaluate(snapshot, settings, affected=Path(scratch) / "affected")
-        made = build(assessment, snapshot, Path(scratch) / "affected")
+        assessment = evaluate(saved.snapshot, settings, affected=Path(scratch) / "affected")
+        made = build(assessment, saved.snapshot, Path(scratch) / "affected")
         written = write_plan(made, assessment, folder)
         if flag_of(loaded, "json", json_out):
             say_bytes(dump(document(made, assessment)))

@@ -88,7 +88,7 @@ def target(config: Config, asked: "Connection") -> Target:
 def _check_names(values: Mapping[str, Value]) -> None:
     """Refuse what can be neither a tenant nor an application before the sign-in service is asked."""
     tenant, client = values["tenant"], values["client-id"]
-    if tenant.value and not (is_id(str(tenant.value)) or _DOMAIN.fullmatch(str(tenant.value))):
+    if tenant.value and not (is_id(str(tenant.value)) or is_domain(str(tenant.value))):
         raise SettingsError(
             f"{tenant.named('tenant')} is {tenant.value!r}; give the tenant's id or a domain such as contoso.example"
         )
@@ -204,6 +204,11 @@ async def _tenant(where: Target) -> Session:
 def is_id(text: str) -> bool:
     """Whether a text has the form of Entra's ids."""
     return _ID.fullmatch(text) is not None
+
+
+def is_domain(text: str) -> bool:
+    """Whether a text has the form of a domain name."""
+    return _DOMAIN.fullmatch(text) is not None
 
 
 def sign_in_options(where: Target) -> Any:

@@ -17,7 +17,7 @@ from posture.settings import Thresholds
 
 __all__ = ["coverage", "coverage_lines", "explain", "frameworks", "page", "rows", "totals"]
 
-WIDTH = 96
+WIDTH = 80
 """Columns of text at the terminal."""
 
 

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from posture.errors import EvidenceError, OutputError, SettingsError
+from posture.errors import OutputError, SettingsError
 from posture.snapshot.folder import private_dir
 from posture.snapshot.types import Tenant
 
 UNFINISHED = ".unfinished"
 EVIDENCE = "evidence"
 JOURNAL = "journal"
+MANIFEST = "manifest.json"
 _DEVICES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 
 
@@ -35,6 +36,7 @@ def start(out: Path) -> Path:
     Raises SettingsError where nothing can be written there: that is known before any call.
     """
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    beside_evidence(out)
     try:
         _no_link(out)
         _no_link(out / UNFINISHED)
@@ -166,14 +168,52 @@ def _tidy(unfinished_root: Path) -> None:
 
 
 def evidence_of(folder: Path) -> Path:
-    """Return the evidence folder of a run, or the folder itself where it is one."""
-    if (folder / EVIDENCE / "manifest.json").is_file():
+    """Return the evidence folder of a run, or the folder itself where it is one.
+
+    Raises SettingsError where it is neither.
+    """
+    if is_evidence(folder / EVIDENCE):
         return folder / EVIDENCE
-    if (folder / "manifest.json").is_file():
+    if is_evidence(folder):
         return folder
-    if not folder.exists():
-        raise EvidenceError(f"{folder} does not exist; give a run folder, as posture audit printed it")
-    raise EvidenceError(f"{folder} holds no evidence of a finished run (no manifest.json)")
+    if can_go_on(folder):
+        raise SettingsError(f"{folder} is an unfinished run; take it up with --resume first")
+    what = "does not exist" if not folder.exists() else "is a file" if folder.is_file() else "holds no evidence"
+    raise SettingsError(f"{folder} {what}; give a run folder, as posture audit printed it")
+
+
+def is_evidence(folder: Path) -> bool:
+    """Return whether a folder is evidence, as far as its manifest tells."""
+    return (folder / MANIFEST).is_file()
+
+
+def run_of(folder: Path) -> Path | None:
+    """Return the run that a folder is, or whose evidence it is; None for evidence that lies in no run."""
+    place = folder.resolve()
+    if is_evidence(place / EVIDENCE):
+        return folder
+    if place.name == EVIDENCE:
+        return folder.parent if folder.name == EVIDENCE else place.parent
+    return None
+
+
+def place_for(folder: Path, out: Path | None, below: str = "") -> Path:
+    """Return where results about saved evidence go: `out`, else the run, or a folder below it.
+
+    Raises SettingsError where that would be evidence, which stays as it was read.
+    """
+    run = run_of(folder)
+    if out is None and run is None:
+        raise SettingsError(f"{folder} is evidence without a run around it; say with --out where the result goes")
+    return beside_evidence(out or (run or folder) / below)
+
+
+def beside_evidence(out: Path) -> Path:
+    """Return a folder for results. Raises SettingsError where it lies in evidence, which stays as it was read."""
+    for place in (out.resolve(), *out.resolve().parents):
+        if is_evidence(place) and ((place / "v1.0").is_dir() or (place / "beta").is_dir()):
+            raise SettingsError(f"{out} lies in the evidence of {place}; give another folder with --out")
+    return out
 
 
 def runs(out: Path, domain: str = "") -> Iterator[Path]:
@@ -181,4 +221,4 @@ def runs(out: Path, domain: str = "") -> Iterator[Path]:
     homes = [out / domain] if domain else sorted(p for p in out.iterdir() if p.is_dir() and p.name != UNFINISHED)
     for home in homes:
         if home.is_dir():
-            yield from sorted(p for p in home.iterdir() if (p / EVIDENCE / "manifest.json").is_file())
+            yield from sorted(p for p in home.iterdir() if is_evidence(p / EVIDENCE))

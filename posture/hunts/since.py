@@ -277,6 +277,10 @@ _COMPARERS: Mapping[str, Callable[[Any, Any], Pairs]] = {
 }
 
 
+COMPARED = frozenset(_COMPARERS)
+"""The sources whose settings are compared."""
+
+
 # --- who did it ---------------------------------------------------------------------------------------------------
 
 _SOURCES: Mapping[str, frozenset[str]] = {
