@@ -14,11 +14,12 @@ from posture.controls.registry import (
     partial,
     passed,
 )
-from posture.controls.shared import ids, number
+from posture.controls.shared import ids, names, number
 from posture.errors import UnknownValueError
 from posture.settings import Profile, Severity, Thresholds
 from posture.snapshot.conditional_access import GuestMfa, guest_mfa
 from posture.snapshot.derive import DomainList, domain_list_holds, invitation_domain_mode, otp_state
+from posture.snapshot.domains import ConsumerDomains, plain_domain
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import block, flag, objects, text
 
@@ -211,6 +212,7 @@ def _pass_if(holds: bool) -> Outcome:
         Authority("Microsoft Zero Trust Assessment", "21822: approved tenants only", _zta_21822),
         Authority("Microsoft Zero Trust Assessment", "21874: a list of allowed domains is there", _wants_allow_list),
     ),
+    parameters=("consumer_domains", "consumer_domain_stems"),
     empty_is_good="",
     unverified=(
         "the JSON of the definition in the change is known from peers, not from Microsoft's page",
@@ -218,7 +220,9 @@ def _pass_if(holds: bool) -> Outcome:
         "whether a domain covers its subdomains",
     ),
 )
-def invitations_go_to_approved_domains(b2b_management_policies: Rows, profile: Profile) -> Verdict:
+def invitations_go_to_approved_domains(
+    b2b_management_policies: Rows, profile: Profile, thresholds: Thresholds
+) -> Verdict:
     """Invitations go to approved domains only.
 
     Holds when the B2B policy has an allow list with domains in it. Partial when
@@ -226,7 +230,8 @@ def invitations_go_to_approved_domains(b2b_management_policies: Rows, profile: P
     assessment fail that. Fails when there is no list, or an empty block list,
     which is how "any domain" is stored. An allow list that is present and empty
     may mean nobody or anybody: not assessed, but a pass under CIS and a fail
-    under Microsoft's assessment.
+    under Microsoft's assessment. Domains on the allow list where anybody can
+    have a mailbox are named.
 
     Why: without a list a tricked inviter can bring in any mailbox on the
     internet, one registered an hour ago among them. With an allow list an
@@ -257,7 +262,10 @@ def invitations_go_to_approved_domains(b2b_management_policies: Rows, profile: P
     observed = {"domain list": mode.kind.value, "domains in the list": list(mode.domains)}
     if domain_list_holds(mode, profile):
         words = number(len(mode.domains), "domain") if mode.domains else "an allow list without domains"
-        return passed(f"Invitations are limited to {words}.", observed=observed)
+        consumer = ConsumerDomains(thresholds)
+        anybody = [d for d in map(plain_domain, mode.domains) if d in consumer]
+        notes = (f"Anybody can have a mailbox at {names(anybody)}, which the list allows.",) if anybody else ()
+        return passed(f"Invitations are limited to {words}.", observed=observed, notes=notes)
     if mode.kind is DomainList.BLOCK:
         words = f"Any domain may be invited, except {len(mode.domains):,} on the block list."
         return (partial if profile is Profile.POSTURE else failed)(words, observed=observed)

@@ -177,6 +177,13 @@ def test_what_is_shown_of_the_list() -> None:
     assert seen == {"domain list": "allow", "domains in the list": ["a.example"]}
 
 
+def test_a_list_that_lets_anybody_in_says_so() -> None:
+    found = f.judge("GUEST-INV-002", b2b_management_policies=[f.b2b_policy(["a.example", "GMail.com.", "live.at"])])
+    assert found.outcome is PASS
+    assert found.notes == ("Anybody can have a mailbox at gmail.com, live.at, which the list allows.",)
+    assert f.judge("GUEST-INV-002", b2b_management_policies=[ALLOW]).notes == ()
+
+
 @pytest.mark.parametrize("wrong", [None, {}, "x", [None], [{"id": "p"}], [{**ALLOW, "definition": ["{"]}]])
 def test_a_policy_that_cannot_be_read_is_no_list_either_way(wrong: Any) -> None:
     assert f.judge("GUEST-INV-002", b2b_management_policies=wrong).outcome is NOT_ASSESSED
