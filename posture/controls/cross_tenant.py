@@ -17,6 +17,7 @@ from posture.controls.shared import ids, number, unless_known
 from posture.errors import UnknownValueError
 from posture.settings import Profile, Severity, Thresholds
 from posture.snapshot.derive import (
+    TRUST_CLAIMS,
     Access,
     DomainList,
     DomainMode,
@@ -182,7 +183,7 @@ def _closed(cross_tenant_partners: Rows | Gap) -> Verdict:
 def _domains(b2b_management_policies: Rows | Gap) -> DomainMode:
     if isinstance(b2b_management_policies, Gap):
         raise UnknownValueError(
-            "inbound collaboration is not closed, and whether invitations are limited to domains was not read: "
+            "whether invitations are limited to approved domains decides here, and it was not read: "
             f"{b2b_management_policies.detail}",
             because=b2b_management_policies,
         )
@@ -356,11 +357,13 @@ def claims_are_not_trusted_by_default(cross_tenant_default: Mapping[str, Any], t
     https://learn.microsoft.com/entra/external-id/cross-tenant-access-settings-b2b-collaboration
     https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyinboundtrust
     """
-    trusted = [claim for claim, on in trusts(block(cross_tenant_default, "inboundTrust")).items() if on]
+    trust = block(cross_tenant_default, "inboundTrust")
+    trusted = _true(trust)
+    if set(trusted) - {"isMfaAccepted"}:
+        return failed(f"Every tenant is believed by default about {_claims(trusted)}.")
+    trusts(trust)  # the others have to be known as well
     if not trusted:
         return passed("No claim of another tenant is trusted by default.")
-    if trusted != ["isMfaAccepted"]:
-        return failed(f"Every tenant is believed by default about {_claims(trusted)}.")
     if thresholds.allow_default_mfa_trust:
         return passed("MFA of every tenant is trusted by default, as allow_default_mfa_trust allows.")
     inbound = access(block(cross_tenant_default, "b2bCollaborationInbound"))
@@ -385,16 +388,41 @@ def _claims(trusted: list[str]) -> str:
 
 def _opened(partner: Mapping[str, Any]) -> list[str]:
     """Return what a partner's own settings give it beyond the default, in words; null inherits and gives nothing."""
-    found = []
-    if present(partner, "inboundTrust") is not None:
-        trusted = [claim for claim, on in trusts(block(partner, "inboundTrust")).items() if on]
-        found += [f"believed about {_claims(trusted)}"] if trusted else []
-    direct, collaboration = _own(partner, "b2bDirectConnectInbound"), _own(partner, "b2bCollaborationInbound")
-    if direct is not None and not direct.closed:
-        found.append("direct connect allowed")
-    if collaboration is not None and collaboration.open:
-        found.append("all users and applications allowed")
+    found: list[str] = []
+    unknown: list[UnknownValueError] = []
+    for gives in (_believed, _connected, _let_in):
+        try:
+            found += gives(partner)
+        except UnknownValueError as error:
+            unknown.append(error)
+    if unknown and not found:  # what is proven stands
+        raise unknown[0]
     return found
+
+
+def _believed(partner: Mapping[str, Any]) -> list[str]:
+    if present(partner, "inboundTrust") is None:
+        return []
+    trust = block(partner, "inboundTrust")
+    trusted = _true(trust)
+    if not trusted:
+        trusts(trust)
+    return [f"believed about {_claims(trusted)}"] if trusted else []
+
+
+def _connected(partner: Mapping[str, Any]) -> list[str]:
+    direct = _own(partner, "b2bDirectConnectInbound")
+    return ["direct connect allowed"] if direct is not None and not direct.closed else []
+
+
+def _let_in(partner: Mapping[str, Any]) -> list[str]:
+    collaboration = _own(partner, "b2bCollaborationInbound")
+    return ["all users and applications allowed"] if collaboration is not None and collaboration.open else []
+
+
+def _true(inbound_trust: Mapping[str, Any]) -> list[str]:
+    """Return the claims that are believed beyond doubt, whatever the others are."""
+    return [claim for claim in TRUST_CLAIMS if inbound_trust.get(claim) is True]
 
 
 def _own(partner: Mapping[str, Any], key: str) -> Access | None:
@@ -461,8 +489,8 @@ def partners_are_approved(
 
     Holds when there are none, or all are in `approved_partner_tenant_ids` or
     `own_tenant_ids` and were seen signing in. Partial when partners exist and
-    no list is kept, when one outside the list is given nothing beyond the
-    default, or when an approved one was not seen in the sign-ins read. Fails
+    no list is kept, when one outside the list is given none of what fails, or
+    when an approved one was not seen in the sign-ins read. Fails
     when a list is kept and a partner outside it is trusted, may use direct
     connect, or may come in with all users to all applications. Microsoft's
     support tenant is left out.
@@ -497,7 +525,10 @@ def partners_are_approved(
         return _in_use(partners, known, sign_ins, sign_ins_non_interactive, observed)
     if not approved:
         shown = [_row(p, known, "partner; no list of approved tenants is kept") for p in outside]
-        words = f"{number(len(outside), 'partner')} to review: approved_partner_tenant_ids is empty."
+        words = (
+            f"{number(len(outside), 'partner')} to review: posture.toml names no approved partner "
+            "(approved_partner_tenant_ids)."
+        )
         return partial(words, observed=observed, affected=shown)
     bad, unknown = [], []
     for partner in outside:
@@ -513,7 +544,10 @@ def partners_are_approved(
         return failed(words, observed=observed, affected=bad)
     unless_known(unknown)
     shown = [_row(p, known, "not on the approved list") for p in outside]
-    words = f"{number(len(outside), 'partner')} outside the approved list, with nothing beyond the default."
+    words = (
+        f"{number(len(outside), 'partner')} outside the approved list; none is trusted, may use direct connect or is "
+        "let in with all users to all applications."
+    )
     return partial(words, observed=observed, affected=shown)
 
 
@@ -665,7 +699,12 @@ def automation_is_for_own_tenants(
     observed = {"own tenants with automation": ours, "other tenants with automation": len(bad) + len(doubtful)}
     notes = _auto_redeem(b2b_management_policies)
     if bad:
-        words = f"{number(len(bad), 'tenant')} that you do not own can add people without being noticed."
+        verb = (
+            "is neither your own nor approved and has"
+            if len(bad) == 1
+            else "are neither your own nor approved and have"
+        )
+        words = f"{number(len(bad), 'tenant')} {verb} automatic redemption or synchronization."
         return failed(words, observed=observed, affected=[*bad, *doubtful], notes=notes)
     unless_known(unknown, partner_synchronization)
     if doubtful:

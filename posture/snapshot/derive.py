@@ -13,7 +13,7 @@ Pure; what is absent, null or unknown raises UnknownValueError.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -198,11 +198,13 @@ _NOT_IN_FORCE = {"Suspended", "Deleted", "LockedOut"}
 def licences(subscribed_skus: Iterable[Mapping[str, Any]]) -> Licences:
     """Return which plans are in force: a service plan that is provisioned in a subscription that runs.
 
-    A subscription in its grace period (`Warning`) counts; P2 includes P1.
+    A subscription in its grace period (`Warning`) counts; P2 includes P1. Of a
+    plan that is being set up, or failed to be, nobody can say whether it works.
 
     Source: https://learn.microsoft.com/graph/api/resources/subscribedsku
     """
     had: set[str] = set()
+    pending: set[str] = set()
     clear = True
     for sku in objects(subscribed_skus, "subscriptions"):
         status, plans = sku.get("capabilityStatus"), sku.get("servicePlans")
@@ -216,11 +218,11 @@ def licences(subscribed_skus: Iterable[Mapping[str, Any]]) -> Licences:
             state = plan.get("provisioningStatus") if isinstance(plan, Mapping) else None
             if not isinstance(plan_id, str) or not isinstance(state, str):
                 clear = False
-            elif state == "Success":
-                had.add(plan_id.casefold())
+            elif state != "Disabled":
+                (had if state == "Success" else pending).add(plan_id.casefold())
 
     def told(*plan_ids: str) -> bool | None:
-        return True if had & set(plan_ids) else (False if clear else None)
+        return True if had & set(plan_ids) else (False if clear and not pending & set(plan_ids) else None)
 
     return Licences(told(_P1, _P2), told(_P2), told(_GOVERNANCE))
 
@@ -260,7 +262,10 @@ def access(setting: Mapping[str, Any]) -> Access:
 
     Source: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyb2bsetting
     """
-    return Access(_reach(setting, "usersAndGroups", "allusers"), _reach(setting, "applications", "allapplications"))
+    return Access(
+        _reach(setting, "usersAndGroups", "allusers", {"user", "group"}),
+        _reach(setting, "applications", "allapplications", {"application"}),
+    )
 
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -271,10 +276,14 @@ Source: https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyt
 """
 
 
-def _reach(setting: Mapping[str, Any], key: str, everything: str) -> Reach:
+def _reach(setting: Mapping[str, Any], key: str, everything: str, kinds: Collection[str]) -> Reach:
     side = block(setting, key)
     kind = text(side, "accessType")
-    targets = {text(t, "target").casefold() for t in objects(items(side, "targets"), f"targets of {key}")}
+    targets = set()
+    for target in objects(items(side, "targets"), f"targets of {key}"):
+        targets.add(text(target, "target").casefold())
+        if text(target, "targetType").casefold() not in kinds:  # all of another kind are not all
+            raise UnknownValueError(f"targetType in {key} is {target['targetType']!r}")
     if kind not in ("allowed", "blocked"):
         raise UnknownValueError(f"accessType of {key} is {kind!r}")
     if not targets:

@@ -38,6 +38,10 @@ UNREADABLE = [
     {**f.CLOSED, "applications": {"accessType": "unknownFutureValue", "targets": [{"target": "AllApplications"}]}},
     {**f.CLOSED, "applications": {"accessType": "blocked", "targets": []}},
     {**f.CLOSED, "applications": {"accessType": None, "targets": [{"target": "AllApplications"}]}},
+    {
+        **f.CLOSED,
+        "usersAndGroups": {"accessType": "blocked", "targets": [{"target": "AllUsers", "targetType": "agent"}]},
+    },
 ]
 ALLOW, BLOCK, EMPTY, ANY = [f.b2b_policy(["a.example"])], [f.b2b_policy(blocked=["b.example"])], [f.b2b_policy([])], []
 
@@ -194,6 +198,8 @@ def test_authority_on_outbound(collaboration: Any, direct: Any, zta_21790: str) 
         (f.inbound_trust(hybrid=True), f.CLOSED, FAIL, FAIL),
         (f.inbound_trust(True, True, True), f.OPEN, FAIL, FAIL),
         (f.inbound_trust(), None, PASS, PASS),
+        (f.inbound_trust(mfa=None, hybrid=True), f.CLOSED, FAIL, FAIL),
+        (f.inbound_trust(mfa=True, hybrid=None), f.OPEN, NOT_ASSESSED, NOT_ASSESSED),
         (f.inbound_trust(mfa=True), None, NOT_ASSESSED, PASS),
         *((wrong, f.CLOSED, NOT_ASSESSED, NOT_ASSESSED) for wrong in (f.ABSENT, None, {}, "x", [])),
         *(
@@ -269,6 +275,10 @@ NO_POWERS = [
             for wrong in (f.ABSENT, "x", {}, [])
         ),
         ([f.partner(2, inboundTrust=f.ABSENT), f.partner(3, **POWERS[0])], APPROVED, FAIL),
+        # What is proven stands, whatever else is not known of the same partner.
+        ([f.partner(2, inboundTrust=f.inbound_trust(mfa=True, compliant=None))], APPROVED, FAIL),
+        ([f.partner(2, inboundTrust=f.inbound_trust(mfa=None))], APPROVED, NOT_ASSESSED),
+        ([f.partner(2, inboundTrust=f.ABSENT, b2bDirectConnectInbound=OFFICE)], APPROVED, FAIL),
         ([f.partner(tenantId=None)], APPROVED, NOT_ASSESSED),
         ([f.partner(tenantId=f.ABSENT)], APPROVED, NOT_ASSESSED),
         ([None], APPROVED, NOT_ASSESSED),

@@ -207,11 +207,14 @@ P1, P2, GOVERNANCE = (
 )
 
 
+OTHER = "11111111-0000-4000-8000-000000000001"
+
+
 @pytest.mark.parametrize(
     ("skus", "found"),
     [
         ([], (False, False, False)),
-        ([f.sku("11111111-0000-4000-8000-000000000001")], (False, False, False)),
+        ([f.sku(OTHER)], (False, False, False)),
         ([f.sku(P1)], (True, False, False)),
         ([f.sku(P2)], (True, True, False)),
         ([f.sku(P1, GOVERNANCE)], (True, False, True)),
@@ -223,6 +226,15 @@ P1, P2, GOVERNANCE = (
         ([f.sku(P1, servicePlans=None)], (None, None, None)),
         ([f.sku(P1), f.sku(P2, servicePlans=None)], (True, None, None)),
         ([f.sku(servicePlans=[{"servicePlanId": P1, "provisioningStatus": "Disabled"}])], (False, False, False)),
+        (
+            [f.sku(servicePlans=[{"servicePlanId": P1, "provisioningStatus": "PendingProvisioning"}])],
+            (None, False, False),
+        ),
+        (
+            [f.sku(servicePlans=[{"servicePlanId": P2, "provisioningStatus": "unknownFutureValue"}])],
+            (None, None, False),
+        ),
+        ([f.sku(servicePlans=[{"servicePlanId": OTHER, "provisioningStatus": "Error"}])], (False, False, False)),
         ([f.sku(servicePlans=[{"servicePlanId": P1}])], (None, None, None)),
         ([f.sku(servicePlans=[None])], (None, None, None)),
     ],
@@ -278,6 +290,10 @@ def broken(**changes: Any) -> dict[str, Any]:
         broken(targets=["AllUsers"]),
         broken(targets=[{"target": "AllExternalUsers", "targetType": "user"}]),
         broken(targets=[{"targetType": "user"}]),
+        *(
+            broken(targets=[f.changed({"target": "AllUsers"}, {"targetType": kind})])
+            for kind in (f.ABSENT, None, "unknownFutureValue", "application", ["user"])
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_read_is_unknown(setting: Any) -> None:
