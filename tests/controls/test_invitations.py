@@ -137,7 +137,7 @@ def test_whom_to_invite(policies: Any, posture: Outcome, cis: Outcome, scuba: Ou
         found = f.judge("GUEST-INV-002", b2b_management_policies=policies, settings=Settings(profile=profile))
         assert found.outcome is outcome, found.summary
         if outcome is not NOT_ASSESSED:
-            assert invitations_go_to_approved_domains(policies, profile).outcome is outcome
+            assert invitations_go_to_approved_domains(policies, profile, Thresholds()).outcome is outcome
         else:
             assert "portal" in found.summary
 
@@ -419,7 +419,7 @@ DOMAINS = st.lists(st.from_regex(r"[a-z]{1,8}\.example", fullmatch=True), min_si
 @given(DOMAINS, st.sampled_from(list(Profile)))
 def test_a_tighter_list_is_never_worse(domains: list[str], profile: Profile) -> None:
     ranks = [
-        RANK[invitations_go_to_approved_domains([policy], profile).outcome]
+        RANK[invitations_go_to_approved_domains([policy], profile, Thresholds()).outcome]
         for policy in (f.b2b_policy(), f.b2b_policy(blocked=domains), f.b2b_policy(domains))
     ]
     assert ranks == sorted(ranks)
