@@ -63,14 +63,10 @@ def _value(options: "SignIn", name: str) -> Any:
 
 
 def _certificate_bytes(options: "SignIn") -> bytes:
-    path = options.certificate or Path()
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"--certificate: {path} cannot be read ({error.strerror or error}).") from None
-    if len(data) > 1024 * 1024:
-        raise SettingsError(f"--certificate: {path} is too large to be a certificate with its key.")
-    return data
+    from posture.graph.certificate import certificate_bytes
+
+    password = options.environment.get("POSTURE_CERTIFICATE_PASSWORD", "")
+    return certificate_bytes(options.certificate or Path(), password)
 
 
 def maker(options: "SignIn", cloud: Cloud, say: Callable[[str], None], transport: Any) -> Callable[[], Any]:

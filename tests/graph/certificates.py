@@ -16,16 +16,18 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _builder(subject: str, issuer: str, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+def _builder(
+    subject: str, issuer: str, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey, ends: datetime | None = None
+) -> x509.CertificateBuilder:
+    ends = ends or datetime.now(UTC) + timedelta(days=1)
     return (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
         .issuer_name(_name(issuer))
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(ends - timedelta(days=2))
+        .not_valid_after(ends)
     )
 
 
@@ -62,10 +64,13 @@ def _key(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, password: bytes | 
     return key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, lock)
 
 
-def for_signing_in(folder: Path, password: bytes | None = None, *, packed: bool = False) -> Path:
+def for_signing_in(
+    folder: Path, password: bytes | None = None, *, packed: bool = False, ended: datetime | None = None
+) -> Path:
     """Return a file with an RSA key and its certificate, PEM or PKCS#12, under a password where given."""
     key = rsa.generate_private_key(65537, 2048)
-    certificate = _builder("posture", "posture", key.public_key()).sign(key, hashes.SHA256())
+    builder = _builder("posture", "posture", key.public_key(), ended)
+    certificate = builder.sign(key, hashes.SHA256())
     if packed:
         file = folder / "app.pfx"
         lock = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()

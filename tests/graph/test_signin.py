@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,26 @@ def test_a_certificate_that_is_none(tmp_path: Path) -> None:
         credential(app("certificate", certificate=tmp_path / "missing.pem"), GLOBAL)
     junk = tmp_path / "junk.pem"
     junk.write_bytes(b"no certificate")
-    assert "no PEM or PKCS#12" in refused_settings(app("certificate", certificate=junk))
+    assert "junk.pem holds no PEM or PKCS#12" in refused_settings(app("certificate", certificate=junk))
+
+
+def test_a_certificate_that_cannot_serve_is_named_before_anybody_is_asked(tmp_path: Path) -> None:
+    whole = for_signing_in(tmp_path).read_bytes()
+    key, mark, certificate = whole.partition(b"-----BEGIN CERTIFICATE-----")
+    other = for_signing_in(tmp_path).read_bytes().partition(mark)[0]
+    file = tmp_path / "given.pem"
+
+    def said(data: bytes, **environment: str) -> str:
+        file.write_bytes(data)
+        return refused_settings(app("certificate", certificate=file, environment=environment))
+
+    assert "given.pem lacks the private key" in said(mark + certificate)
+    assert "given.pem lacks the certificate" in said(key)
+    assert "belongs to another certificate" in said(other + mark + certificate)
+    assert "holds no PEM" in said(key + mark + b"\nAAAA\n-----END CERTIFICATE-----\n")
+    assert "is not encrypted" in said(whole, POSTURE_CERTIFICATE_PASSWORD="needless")
+    ended = for_signing_in(tmp_path, ended=datetime(2026, 1, 31, tzinfo=UTC)).read_bytes()
+    assert "expired on 2026-01-31" in said(ended)
 
 
 def test_a_workload_with_a_federated_file(service: tuple[TokenService, Any], tmp_path: Path) -> None:
