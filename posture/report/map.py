@@ -136,7 +136,9 @@ def _project(latitude: float, longitude: float) -> tuple[int, int] | None:
 def _dot(spot: _Spot, radius: float) -> Markup:
     place, (x, y) = spot.place, spot.point or (0, 0)
     where = ", ".join(w[:60] for w in (place.city, place.country) if w) or _UNTOLD
-    title = svg("title", f"{where}: {place.succeeded:,} succeeded, {place.failed:,} failed")
+    title = svg(
+        "title", f"{where}: {place.succeeded:,} succeeded" + (f", {place.failed:,} failed" if place.failed else "")
+    )
     return svg("circle", title, cx=x, cy=y, r=radius, stroke_dasharray=None if spot.exact else "2 2")
 
 

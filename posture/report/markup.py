@@ -53,11 +53,19 @@ def prose(words: str) -> Markup:
 
 
 _BREAKS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_/.@])(?=\w)")
+_BREAK_AFTER = 8
+"""Letters between two places to break at, at least: narrower no column gets."""
 
 
 def breakable(words: str) -> Markup:
     """Return a name, path or address that may be broken where a reader would break it, in place of anywhere."""
-    return Markup("<wbr>").join(_content(piece) for piece in _BREAKS.split(text.shown(words)))
+    pieces = [""]
+    for piece in _BREAKS.split(text.shown(words)):
+        if len(pieces[-1]) < _BREAK_AFTER:
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
+    return Markup("<wbr>").join(map(_content, pieces))
 
 
 def lines(words: str) -> Markup:

@@ -56,14 +56,14 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Values seen in one answer, and where that answer is."""
+    """Values seen in one answer, and where that answer is; `place` is its line in the list of sources."""
 
     values: tuple[tuple[str, str, DataTable | None], ...]
     source: str
     read_at: str
     request_id: str
     file: str
-    sha256: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,8 +456,8 @@ def _card(finding: Finding, run: RunView) -> Card:
 def _proofs(observed: Iterable[Observed], names: Mapping[str, str]) -> tuple[tuple[Proof, ...], tuple[Read, ...]]:
     """Return the observed values, those of one answer together, and what was only gone through row by row.
 
-    `names` are the sources by their files: where each was read, when and by
-    which requests stands once, in the list of sources.
+    `names` are the sources by their files: the file, its hash and all requests
+    stand once, in the list of sources.
     """
     answers: dict[tuple[str, str, str], list[Observed]] = {}
     for seen in observed:
@@ -471,8 +471,8 @@ def _proofs(observed: Iterable[Observed], names: Mapping[str, str]) -> tuple[tup
             (o.property or "the whole answer", marked(json_text(o.value), _VALUE_LIMIT), _table(o.value))
             for o in together
         )
-        at, place = iso_minute(together[0].retrieved_at), f"evidence/{file}" if file else ""
-        proofs.append(Proof(values, source, at, request_id, place, together[0].sha256))
+        at, place = iso_minute(together[0].retrieved_at), _place(names[file]) if file in names else ""
+        proofs.append(Proof(values, source, at, request_id, f"evidence/{file}" if file else "", place))
     return tuple(proofs), tuple(reads)
 
 

@@ -36,6 +36,18 @@
     target.scrollIntoView();
   };
 
+  // Codes of findings in the frameworks stand as words in the page; the links, five hundred of them, are made here.
+  for (const cell of all('td.code')) {
+    const words = cell.firstChild.data || '';
+    const parts = words.split(/([A-Z]{3}-\d{3})/).map((word, at) => {
+      if (at % 2 === 0) return word;
+      const a = make('a', word);
+      a.href = '#guest-' + word.toLowerCase();
+      return a;
+    });
+    cell.firstChild.replaceWith(...parts);
+  }
+
   // Findings: outcome, severity, area, framework, words.
   const filters = id('filters');
   const cards = all('#findings .find > details');

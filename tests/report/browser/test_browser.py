@@ -94,6 +94,18 @@ def test_a_link_opens_its_finding_even_when_a_filter_hides_it(opened, usual):
     assert page.evaluate("document.getElementById('guest-per-001').getBoundingClientRect().top < innerHeight")
 
 
+def test_what_a_finding_rests_on_and_frameworks_lead_there(opened, usual):
+    one = opened(usual)
+    page = one.go("#guest-inv-006")
+    page.locator("#guest-inv-006 a[href^='#read-']").first.click()
+    expect(page.locator("#read-guests")).to_be_visible()
+    page.evaluate("for (const d of document.querySelectorAll('#frameworks details')) d.open = true")
+    link = page.locator("#frameworks td.code a", has_text="INV-001").first
+    link.click()
+    expect(page.locator("#guest-inv-001")).to_have_attribute("open", "")
+    one.assert_clean()
+
+
 def names(page) -> list[str]:
     return [t.strip() for t in page.locator("#list tbody th > bdi").all_text_contents()]
 
