@@ -49,7 +49,12 @@ def _values(settings: Iterable[Mapping[str, Any]], template: str) -> dict[str, s
             continue
         if found is not None:
             raise UnknownValueError("two group settings of one template are in force")
-        found = {text(v, "name"): text(v, "value") for v in objects(items(row, "values"), "values of a setting")}
+        found = {}
+        for value in objects(items(row, "values"), "values of a setting"):
+            name = text(value, "name")
+            if name in found:
+                raise UnknownValueError(f"{name} is set twice in the group settings")
+            found[name] = text(value, "value")
     return found
 
 
@@ -170,15 +175,13 @@ def group_guest_settings_are_deliberate(
     """
     stored = _values(group_settings, _UNIFIED)
     values = _DEFAULTS if stored is None else stored
-    owners, adding = _switch(values, "AllowGuestsToBeGroupOwner"), _switch(values, "AllowToAddGuests")
-    reach = _switch(values, "AllowGuestsToAccessGroups")
-    inviters = _inviters(authorization_policy)
-    observed: dict[str, Any] = {
-        "AllowGuestsToBeGroupOwner": owners,
-        "AllowToAddGuests": adding,
-        "AllowGuestsToAccessGroups": reach,
-        "set by the tenant": stored is not None,
-    }
+    owners = _switch(values, "AllowGuestsToBeGroupOwner")
+    observed: dict[str, Any] = {"AllowGuestsToBeGroupOwner": owners, "set by the tenant": stored is not None}
+    whence = "as set by the tenant" if stored is not None else "by default"
+    if owners:
+        return failed(f"Guests may own Microsoft 365 groups, {whence}.", observed=observed)
+    adding, reach = _switch(values, "AllowToAddGuests"), _switch(values, "AllowGuestsToAccessGroups")
+    observed |= {"AllowToAddGuests": adding, "AllowGuestsToAccessGroups": reach}
     closed = _groups_closed(group_setting_overrides)
     if closed is not None:
         observed["groups that refuse guests"] = closed
@@ -187,18 +190,16 @@ def group_guest_settings_are_deliberate(
     decided = thresholds.expect_allow_to_add_guests.strip().casefold()
     if decided not in ("", "true", "false"):
         raise UnknownValueError(f"expect_allow_to_add_guests is {decided!r}; use true or false")
-    whence = "as set by the tenant" if stored is not None else "by default"
-    if owners:
-        return failed(f"Guests may own Microsoft 365 groups, {whence}.", **more)
     if decided and (decided == "true") is not adding:
         return failed(f"AllowToAddGuests is {str(adding).lower()}, {whence}; the tenant decided on {decided}.", **more)
+    inviters = _inviters(authorization_policy)
     if not decided and adding and inviters is not Outcome.PASS:
         if inviters is Outcome.FAIL:
             return failed(f"Group owners may add guests, {whence}, while everybody may invite.", **more)
         return partial(f"Group owners may add guests, {whence}, and every member may invite.", **more)
     if thresholds.require_usage_guidelines and not text(values, "GuestUsageGuidelinesUrl").strip():
         return partial("No guidelines for guests are linked (GuestUsageGuidelinesUrl).", **more)
-    can = "can add only whom the chosen inviters let in" if adding and not decided else "add guests as decided"
+    can = "can add guests as decided" if decided else "can add only guests whom somebody allowed to invite has let in"
     return passed(
         f"Guests cannot own Microsoft 365 groups; group owners {can if adding else 'cannot add guests'}.", **more
     )
@@ -548,18 +549,18 @@ def guests_cannot_pass_files_on(sharepoint_settings: Mapping[str, Any], profile:
     https://learn.microsoft.com/entra/architecture/9-secure-access-teams-sharepoint
     """
     reshares = flag(sharepoint_settings, "isResharingByExternalUsersEnabled")
-    matches = flag(sharepoint_settings, "isRequireAcceptingUserToMatchInvitedUserEnabled")
     if profile is Profile.CIS_M365_V7 and not reshares:
         return passed("Guests cannot reshare what they do not own.")
     if profile is Profile.CIS_M365_V7:
         return failed("Guests can reshare what they do not own.")
+    matches = flag(sharepoint_settings, "isRequireAcceptingUserToMatchInvitedUserEnabled")
     if not reshares and matches:
         return passed("Guests cannot reshare, and an invitation works only for the account it was sent to.")
     if reshares and not matches:
         return failed("Guests can reshare what they do not own, and an invitation works for whoever opens it.")
     if reshares:
-        return partial("Guests can reshare what they do not own.")
-    return partial("An invitation works for whoever opens it.")
+        return partial("An invitation works only for the account it was sent to, but guests can reshare.")
+    return partial("Guests cannot reshare, but an invitation works for whoever opens it.")
 
 
 @control(

@@ -112,6 +112,22 @@ class TestGroupSettings:
     def test_unknown_values(self, changes: dict[str, Any]) -> None:
         assert self.judge(**changes).outcome is Outcome.NOT_ASSESSED
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"authorization_policy": authorization_policy(allowInvitesFrom=None)},
+            {"group_settings": [group_setting(AllowGuestsToBeGroupOwner="true", AllowToAddGuests=ABSENT)]},
+        ],
+    )
+    def test_a_proven_failure_stands(self, changes: dict[str, Any]) -> None:
+        owners = {"group_settings": [group_setting(AllowGuestsToBeGroupOwner="true")]}
+        assert self.judge(**{**owners, **changes}).outcome is Outcome.FAIL
+
+    def test_a_value_set_twice_is_unknown(self) -> None:
+        twice = group_setting(AllowGuestsToBeGroupOwner="true")
+        twice["values"].append({"name": "AllowGuestsToBeGroupOwner", "value": "false"})
+        assert self.judge(group_settings=[twice]).outcome is Outcome.NOT_ASSESSED
+
     def test_an_unknown_decision(self) -> None:
         assert self.judge(settings=settings(expect_allow_to_add_guests="maybe")).outcome is Outcome.NOT_ASSESSED
 
@@ -243,6 +259,10 @@ class TestResharing:
         if found.outcome is not Outcome.NOT_ASSESSED:
             assert verdict(found, "7.2.5") == cis
             assert self.judge(reshares, matches, Profile.CIS_M365_V7).outcome == cis
+
+    def test_cis_does_not_ask_for_the_match(self) -> None:
+        assert self.judge(False, ABSENT, Profile.CIS_M365_V7).outcome is Outcome.PASS
+        assert self.judge(ABSENT, True, Profile.CIS_M365_V7).outcome is Outcome.NOT_ASSESSED
 
     def judge(self, reshares: Any, matches: Any, profile: Profile = Profile.POSTURE) -> Any:
         values = {
