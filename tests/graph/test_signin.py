@@ -243,6 +243,10 @@ def test_a_device_code_not_entered_declined_or_refused(service: tuple[TokenServi
     ("code", "words"),
     [
         (65001, "consented"),
+        (650057, "posture setup"),
+        (90038, "another Microsoft cloud"),
+        (500213, "does not let the account's organization in"),
+        (700025, "public client"),
         (50076, "multi-factor"),
         (50079, "multi-factor"),
         (90002, "no such tenant"),
