@@ -7,6 +7,9 @@ from itertools import islice
 
 import pytest
 
+from posture.assess.evaluate import evaluate
+from posture.controls.registry import Control, catalogue
+from posture.plan.build import build
 from posture.plan.quote import row
 from posture.plan.types import Plan, Request, Requests, Step
 from posture.settings import Settings, Thresholds
@@ -100,3 +103,29 @@ def test_lists_are_made_anew_and_never_held() -> None:
     assert most <= 3
     with pytest.raises(TypeError):
         requests[0]
+
+
+def test_a_present_value_that_was_not_told_is_not_made_up(base: Base) -> None:
+    """With a property left out of an answer no way back holds it, and the request says so."""
+    audited = base("contoso", Settings())
+    facts = {n: f for n, f in audited.snapshot.facts.items() if isinstance(f.value, dict)}
+    tried = 0
+    for name, fact in facts.items():
+        controls = tuple(c for c in catalogue() if name in (*c.needs, *c.optional))
+        for key in fact.value:
+            gone = {k: v for k, v in fact.value.items() if k != key}
+            seen = replace(audited.snapshot, facts={**audited.snapshot.facts, name: replace(fact, value=gone)})
+            if not controls or not any(key in json.dumps(r) for c in controls for r in bodies(c)):
+                continue
+            judged = evaluate(seen, Settings(), controls=controls, hunts=False)
+            for placed in build(judged, seen, audited.affected).steps:
+                for request in () if placed.step.listed else placed.step.requests:
+                    if request.method != "POST" and key in (request.body or {}):
+                        tried += 1
+                        assert request.no_undo, (placed.step.id, key)
+                        assert all(key not in (back.body or {}) for back in request.undo)
+    assert tried >= 3
+
+
+def bodies(control: Control) -> list[object]:
+    return [dict(r.body) for r in control.remediation if r.body]

@@ -14,11 +14,12 @@ from posture.controls.registry import catalogue
 from posture.plan.build import impacts
 from posture.plan.changes.by_hand import BY_HAND
 from posture.plan.changes.invitations import INVITING_ROLES
-from posture.plan.evidence import Beside, is_open
+from posture.plan.evidence import Beside, Evidence, is_open
 from posture.plan.impact import census, logs, staying
 from posture.plan.impact.census import HOLDINGS
 from posture.plan.impact.sentences import count, tellers
 from posture.plan.remedies import remedies
+from posture.plan.tables import _TABLES, table
 from posture.settings import AcceptedRisk, Settings
 from posture.snapshot.types import Gap, GapReason, Rows, Snapshot
 from tests.plan.conftest import Base
@@ -232,6 +233,27 @@ def test_each_fact_may_be_missing(base: Base) -> None:
                     sorted(lost),
                 )
 
+
+def test_tables_tell_what_was_not_read(base: Base) -> None:
+    """With any one fact refused each whole list is left out, or says so in the column that hangs on it."""
+    audited = base("contoso", Settings())
+    for name in LEANT_ON:
+        ev = Evidence(audited.assessment, without(audited.snapshot, name), audited.affected)
+        for code in _TABLES:
+            made = table(ev, code)
+            for row in made.rows() if made else ():
+                assert len(row) == len(made.columns if made else ())
+                unread = {"active": "guest_sign_in_activity", "sign-ins in the log": "sign_ins"}
+                for column, source in unread.items():
+                    if made and column in made.columns:
+                        assert (row[made.columns.index(column)] == "not read") is (source == name)
+
+
+LEANT_ON = (
+    *("guests", "guest_sign_in_activity", "guest_memberships", "guest_domain_tenants", "groups", "group_owners"),
+    *("cross_tenant_partners", "role_assignments", "directory_audits", "sign_ins"),
+)
+"""What the whole lists are made of."""
 
 DECIDES = {"directory_audits", "sign_ins"}
 """Logs that help to decide whom a finding concerns: without them the finding itself is another one."""
