@@ -407,8 +407,9 @@ def sharing_is_limited_to_partner_domains(
 
     Holds when sharing is off, or limited to an allow list of domains that is
     no wider than the domains Entra lets be invited. Partial with a block list,
-    with an allow list that is wider than Entra's, and without a list while
-    sharing reaches existing guests only. Fails without a list while sharing is
+    with an allow list that is wider than Entra's or stands beside "Anyone"
+    links, which ask for no domain, and without a list while sharing reaches
+    existing guests only. Fails without a list while sharing is
     open to new guests or anyone. The `cis-m365-v7` profile takes an allow list
     and nothing else, and does not compare it.
 
@@ -455,6 +456,10 @@ def sharing_is_limited_to_partner_domains(
             return partial(
                 f"Sharing is limited to {_many(domains)}, of which Entra does not allow {names(beyond)}.",
                 observed={"domains beyond Entra's list": sorted(beyond)},
+            )
+        if sharing == "externalUserAndGuestSharing":
+            return partial(
+                f"Sharing with people who sign in is limited to {_many(domains)}; links for anyone go to any domain."
             )
         return passed(f"Sharing is limited to {_many(domains)}; Entra allows no fewer.")
     if sharing == "existingExternalUserSharingOnly" and not cis:

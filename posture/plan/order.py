@@ -25,6 +25,7 @@ BEFORE: tuple[tuple[str, str, str], ...] = (
     ("GUEST-LIF-004", "GUEST-LIF-006.1", "somebody has to answer for a guest when access ends"),
     ("GUEST-INV-006", "GUEST-INV-007", "old invitations go with all the access attached to them"),
     ("GUEST-INV-002", "GUEST-WRK-003", "SharePoint takes the list that Entra has"),
+    ("GUEST-WRK-002", "GUEST-WRK-003", "no list of domains binds a link for anyone"),
     ("GUEST-INV-002", "GUEST-LIF-008", "which guests are outside follows from the list"),
     ("GUEST-INV-001", "GUEST-WRK-001", "whom group owners can add depends on who may invite"),
     ("GUEST-PRV-004", "GUEST-PER-001", "owners from outside could no longer see who is in their groups"),

@@ -188,6 +188,7 @@ class TestSharingDomains:
             ({}, "pass"),
             ({"sharingAllowedDomainList": ["Fabrikam.Example "]}, "pass"),
             ({"sharingAllowedDomainList": ["fabrikam.example", "other.example"]}, "partial"),
+            ({"sharingCapability": "externalUserAndGuestSharing"}, "partial"),
             ({"sharingAllowedDomainList": []}, "not-assessed"),
             ({"sharingAllowedDomainList": None}, "not-assessed"),
             ({"sharingAllowedDomainList": [None]}, "not-assessed"),
@@ -234,6 +235,8 @@ class TestSharingDomains:
         assert self.judge(profile=Profile.CIS_M365_V7, **block).outcome is Outcome.FAIL
         wide = {"sharingAllowedDomainList": ["other.example"]}
         assert self.judge(profile=Profile.CIS_M365_V7, **wide).outcome is Outcome.PASS
+        anyone = {"sharingCapability": "externalUserAndGuestSharing"}
+        assert self.judge(profile=Profile.CIS_M365_V7, **anyone).outcome is Outcome.PASS
 
 
 class TestResharing:

@@ -128,7 +128,6 @@ CASES = (
     Case("GUEST-WRK-001", thresholds={"expect_allow_to_add_guests": "true"}),
     Case("GUEST-WRK-002"),
     Case("GUEST-WRK-002", profile=Profile.SCUBA_AAD),
-    Case("GUEST-WRK-003", leaves="partial", why="links for anyone go with GUEST-WRK-002, which comes first"),
     Case("GUEST-WRK-003", also=("GUEST-WRK-002",)),
     Case(
         "GUEST-WRK-003",
