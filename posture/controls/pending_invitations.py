@@ -28,10 +28,10 @@ from posture.snapshot.values import moment, objects
 
 
 def _days_pending(guest: Guest, taken_at: datetime) -> int | None:
-    """Return whole days since the invitation or its last renewal; None where no time tells."""
+    """Return whole days since the invitation or its last renewal; None where no time tells, or one lies ahead."""
     times = [moment(guest[key]) for key in ("createdDateTime", "externalUserStateChangeDateTime")]
-    known = [t for t in times if t is not None]
-    return max(0, (taken_at - max(known)).days) if known else None
+    days = [(taken_at - t).days for t in times if t is not None]
+    return max(0, min(days)) if days and min(days) >= -1 else None
 
 
 def _pending(guest: Guest) -> bool | None:
@@ -163,6 +163,13 @@ def invitations_do_not_linger(pending_invitations: PendingInvitations, threshold
     )
 
 
+_MEMBER_OF = frozenset({"group", "directoryRole", "administrativeUnit"})
+"""What somebody can be a member of; an administrative unit gives its members nothing.
+
+Source: https://learn.microsoft.com/graph/api/user-list-transitivememberof
+"""
+
+
 @tally(
     "pending_access",
     control="GUEST-INV-007",
@@ -201,8 +208,8 @@ class PendingAccess(Tally):
             self.concern(guest, f"not accepted, and {', '.join(power)}", days=days)
         elif access and days is None:
             self.unknown["since when {} with access is pending"] += 1
-        elif access:
-            older = days is not None and days > self.context.thresholds.pending_days
+        elif access and days is not None:
+            older = days > self.context.thresholds.pending_days
             self.old += older
             self.young += not older
             self.concern(guest, f"pending for {number(days, 'day')}, and {', '.join(access)}", days=days)
@@ -236,7 +243,7 @@ class PendingAccess(Tally):
             listed = row.get(key)
             entries = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
             self.unknown[f"the {key} of {{}}"] += 1
-        if fact == "guest_memberships" and any(not kind_of(e) for e in entries):
+        if fact == "guest_memberships" and any(kind_of(e) not in _MEMBER_OF for e in entries):
             self.unknown["the kind of a membership of {}"] += 1
         return entries
 

@@ -64,6 +64,8 @@ def test_the_later_time_counts() -> None:
     renewed = f.pending(1, createdDateTime=f.ago(400), externalUserStateChangeDateTime=f.ago(5))
     odd = f.pending(2, createdDateTime=f.ago(5), externalUserStateChangeDateTime=f.ago(400))
     assert lingering(renewed, odd).outcome is PASS
+    ahead = f.pending(1, createdDateTime=f.ago(400), externalUserStateChangeDateTime=f.ago(-400))
+    assert lingering(ahead).outcome is NOT_ASSESSED, "a time that lies ahead is no age"
     one_time = f.pending(1, createdDateTime=f.ago(400), externalUserStateChangeDateTime=None)
     assert lingering(one_time).outcome is FAIL
 
@@ -138,6 +140,11 @@ LONG = [f.pending(1, 31)]
 
 def attached(**changes: Any) -> Finding:
     return f.judge("GUEST-INV-007", **{**READ, **changes})
+
+
+def test_a_membership_of_an_unknown_kind_may_be_access() -> None:
+    strange = {**member_of(1), "transitiveMemberOf": [{"@odata.type": "#microsoft.graph.circle", "id": "c"}]}
+    assert attached(guest_memberships=[strange, member_of(2)]).outcome is NOT_ASSESSED
 
 
 @pytest.mark.parametrize(
