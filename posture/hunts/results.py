@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from posture.hunts.inviters import InvitationTree
 
 
+_LOGS = {
+    "directory_audits": "Audit log",
+    "sign_ins": "Sign-in log",
+    "sign_ins_non_interactive": "Non-interactive sign-in log",
+}
+"""What the facts that hold logs are called in sentences."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """What a log really covers.
@@ -50,13 +58,14 @@ class Window:
     @property
     def words(self) -> str:
         """One plain sentence for the report."""
+        named = _LOGS.get(self.source, self.source)
         if self.since is None or self.until is None:
-            return f"{self.source}: {self.rows:,} rows, none with a time."
+            return f"{named}: {self.rows:,} rows, none with a time."
         kept = f", kept for {self.retention_days} days in this tenant" if self.retention_days else ""
         days = f"{self.days:.1f}".removesuffix(".0")
         span = f"{self.since:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M} UTC, {days} days"
         undated = f"; {self.undated:,} rows tell no time" if self.undated else ""
-        return f"{self.source}: {self.rows:,} rows from {span}{kept}{undated}."
+        return f"{named}: {self.rows:,} rows from {span}{kept}{undated}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,17 @@ class DataTable:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One drawing: a title, a sentence, the SVG and its table. `id` is the anchor in the page."""
+    """One drawing: a title, a sentence, the SVG and its table. `id` is the anchor in the page.
+
+    `wide` is scrolled on a small screen: its words would be too small to read.
+    """
 
     id: str
     title: str
     lead: str
     svg: Markup
     table: DataTable
+    wide: bool = False
 
 
 def columns(

@@ -56,13 +56,14 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Values seen in one answer, and where that answer is; `place` is its line in the list of sources."""
+    """Values seen in one answer, and where that is; `name` is its source, `place` that source's line in the list."""
 
     values: tuple[tuple[str, str, DataTable | None], ...]
     source: str
     read_at: str
     request_id: str
     file: str
+    name: str
     place: str
 
 
@@ -471,8 +472,8 @@ def _proofs(observed: Iterable[Observed], names: Mapping[str, str]) -> tuple[tup
             (o.property or "the whole answer", marked(json_text(o.value), _VALUE_LIMIT), _table(o.value))
             for o in together
         )
-        at, place = iso_minute(together[0].retrieved_at), _place(names[file]) if file in names else ""
-        proofs.append(Proof(values, source, at, request_id, f"evidence/{file}" if file else "", place))
+        at, name, kept = iso_minute(together[0].retrieved_at), names.get(file, ""), f"evidence/{file}" if file else ""
+        proofs.append(Proof(values, source, at, request_id, kept, name, _place(name) if name else ""))
     return tuple(proofs), tuple(reads)
 
 

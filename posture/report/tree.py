@@ -58,7 +58,7 @@ def draw(tree: InvitationTree) -> Drawing:
         "another guest. Circles are guests, squares members and applications. A sponsor counts as the inviter where "
         "nothing else tells, unless somebody chose another."
     )
-    return Drawing("invitation-tree", "Who invited whom", lead, drawn, _table(tree, roots))
+    return Drawing("invitation-tree", "Who invited whom", lead, drawn, _table(tree, roots), wide=True)
 
 
 def _source(name: str) -> str:
