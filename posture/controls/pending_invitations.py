@@ -27,11 +27,18 @@ from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import moment, objects
 
 
+_RUN_DAYS = 7
+"""How much later than its start a resumed run may read something."""
+
+
 def _days_pending(guest: Guest, taken_at: datetime) -> int | None:
-    """Return whole days since the invitation or its last renewal; None where no time tells, or one lies ahead."""
+    """Return whole days since the invitation or its last renewal; None where no time tells, or one lies far ahead.
+
+    Somebody may be invited while the audit runs, which may go on days later.
+    """
     times = [moment(guest[key]) for key in ("createdDateTime", "externalUserStateChangeDateTime")]
     days = [(taken_at - t).days for t in times if t is not None]
-    return max(0, min(days)) if days and min(days) >= -1 else None
+    return max(0, min(days)) if days and min(days) >= -_RUN_DAYS else None
 
 
 def _pending(guest: Guest) -> bool | None:
