@@ -26,7 +26,6 @@ from posture.snapshot.power import expanded, kind_of
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import moment, objects
 
-
 _RUN_DAYS = 7
 """How much later than its start a resumed run may read something."""
 
