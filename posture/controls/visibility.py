@@ -22,6 +22,7 @@ from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import block, flag, items, objects, text
 
 _DESTINATIONS = ("workspaceId", "storageAccountId", "eventHubAuthorizationRuleId", "serviceBusRuleId")
+_NO_DESTINATIONS = {"logs", "metrics", "eventHubName", "logAnalyticsDestinationType"}
 _CORE = ("SignInLogs", "NonInteractiveUserSignInLogs", "AuditLogs")
 """Without these nobody can say who invited whom and what they did then."""
 _SCUBA_EXTRA = (
@@ -68,8 +69,11 @@ def exported_categories(log_export: Iterable[Mapping[str, Any]]) -> set[str]:
         places = [properties.get(key) for key in _DESTINATIONS]
         if not all(isinstance(place, str | None) for place in places):
             raise UnknownValueError("a diagnostic setting does not say where it sends its logs")
+        on = {category for category, enabled in logs if enabled}
         if any(place and place.strip() for place in places):
-            found.update(category for category, enabled in logs if enabled)
+            found |= on
+        elif on and any(properties[key] for key in properties.keys() - _NO_DESTINATIONS - {*_DESTINATIONS}):
+            raise UnknownValueError("a diagnostic setting sends its logs to a kind of place this version does not know")
     return found
 
 

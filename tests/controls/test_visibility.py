@@ -61,6 +61,10 @@ def test_categories_of_several_settings_add_up_and_switched_off_ones_do_not() ->
         exported_categories([*rows, {"id": "x"}])
     with pytest.raises(UnknownValueError):
         exported_categories([diagnostic_setting("AuditLogs", workspaceId={"id": "w"})])
+    elsewhere = {"workspaceId": None, "marketplacePartnerId": "p"}
+    with pytest.raises(UnknownValueError):  # it may be the one that exports: no proof that nothing does
+        exported_categories([diagnostic_setting("AuditLogs", **elsewhere)])
+    assert exported_categories([diagnostic_setting("AuditLogs", enabled=False, **elsewhere)]) == set()
 
 
 class TestExport:
