@@ -255,8 +255,12 @@ def packages_for_outsiders_end(
         return not_applicable("No access package has a policy.", observed={"policies": 0})
     seen = {"policies": total, "policies for outsiders": external}
     if not external and not doubts:
-        notes = (f"Policies for everybody in the directory ({everybody:,}) let guests ask too.",) if everybody else ()
-        return passed("No access package is open to people outside the directory.", observed=seen, notes=notes)
+        told = f"Policies for everybody in the directory ({everybody:,}) let guests ask too."
+        return passed(
+            "No access package is open to people outside the directory.",
+            observed=seen,
+            notes=(told,) if everybody else (),
+        )
     if external:
         try:
             bad, lesser = _lifecycle(entitlement_settings, thresholds)
@@ -289,4 +293,5 @@ def _proposed(connected_organizations: Rows | Gap) -> tuple[str, ...]:
     if isinstance(connected_organizations, Gap):
         return (f"Connected organizations were not read: {connected_organizations.detail}",)
     count = sum(o.get("state") == "proposed" for o in objects(connected_organizations, "connected organizations"))
-    return (f"{number(count, 'connected organization')} came about by themselves; decide on each.",) if count else ()
+    how = "itself; decide on it" if count == 1 else "themselves; decide on each"
+    return (f"{number(count, 'connected organization')} came about by {how}.",) if count else ()

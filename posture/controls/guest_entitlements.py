@@ -17,7 +17,7 @@ from posture.controls.registry import (
     passed,
     tally,
 )
-from posture.controls.shared import NO_GUESTS, ids, names, number, unless_known
+from posture.controls.shared import NO_GUESTS, does, ids, names, number, unless_known
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.guests import Guest
@@ -202,16 +202,17 @@ def dynamic_groups_leave_guests_out(
     observed = {"dynamic groups of users": judged, "with guests swept in": len(bad) + len(soft)}
     if bad:
         return failed(
-            f"{number(len(bad), 'dynamic group')} with guests inside, or open to whoever has the right attribute, that "
-            "grant roles, licences or a place in Conditional Access.",
+            "Guests are in, or can get into by the right attribute, "
+            f"{does(len(bad), 'dynamic group', 'that grants', 'that grant')} roles, licences or a place in Conditional "
+            "Access.",
             observed=observed,
             affected=bad + soft,
         )
     unless_known(unknown, conditional_access_policies, role_assignments)
     if soft:
         return partial(
-            f"{number(len(soft), 'dynamic group')} with guests inside of whom the rule says nothing; it grants nothing "
-            "known.",
+            f"Guests are in {number(len(soft), 'dynamic group')} whose rule does not name them; nothing is known to "
+            "hang on that.",
             observed=observed,
             affected=soft,
             notes=("Which applications are assigned to these groups was not read.",),
@@ -326,15 +327,14 @@ def guests_hold_no_licences(licensed_guests: LicensedGuests, subscribed_skus: Ro
     observed = {"licensed guests": count, "licences": shown}
     one_group = not licensed_guests.direct and len(licensed_guests.groups) == 1
     if count and not one_group:
-        return failed(f"{number(count, 'enabled guest')} with a licence: {shown}.", observed=observed)
+        return failed(f"{does(count, 'enabled guest', 'holds', 'hold')} a licence: {shown}.", observed=observed)
     if licensed_guests.unknown:
         raise UnknownValueError(f"the licences or the state of {licensed_guests.unknown} guests were not read")
     if count:
-        told = f"{number(count, 'enabled guest')} with a licence, all from one group: {shown}."
+        told = f"{does(count, 'enabled guest', 'holds', 'hold')} a licence, all from one group: {shown}."
         return partial(told, observed=observed)
-    return passed(
-        f"None of the {licensed_guests.population} guests holds a licence that is not tolerated.", observed=observed
-    )
+    but = " but the tolerated ones" if licensed_guests.tolerated else ""
+    return passed(f"No enabled guest holds a licence{but}.", observed=observed)
 
 
 def _sku_words(skus: Rows | Gap) -> dict[str, str]:

@@ -16,7 +16,7 @@ from posture.controls.registry import (
     tally,
 )
 from posture.controls.remedies import DELETE_GUEST
-from posture.controls.shared import NO_GUESTS, number
+from posture.controls.shared import NO_GUESTS, does, number
 from posture.errors import UnknownValueError
 from posture.settings import Severity
 from posture.snapshot.domains import ConsumerDomains
@@ -198,11 +198,10 @@ def guest_homes_are_known(
     }
     notes = _home_notes(t)
     if dangling or t.moved:
-        told = (
-            f"{number(dangling, 'guest')} with a foreign account and a domain that belongs to no tenant, "
-            f"{t.moved:,} from another tenant than their domain's."
-        )
-        return failed(told, observed=seen, notes=notes)
+        lost = f"{does(dangling, 'guest', 'has', 'have')} a foreign account and a domain that belongs to no tenant"
+        moved = f"{does(t.moved, 'guest', 'signs', 'sign')} in from another tenant than their domain's"
+        told = "; ".join(words for count, words in ((dangling, lost), (t.moved, moved)) if count)
+        return failed(f"{told}.", observed=seen, notes=notes)
     if unknown:
         raise UnknownValueError(f"the home of {number(unknown, 'guest')} could not be told")
     if isinstance(sign_ins, Gap):

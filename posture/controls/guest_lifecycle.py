@@ -17,7 +17,7 @@ from posture.controls.registry import (
     tally,
 )
 from posture.controls.remedies import BLOCK_GUEST, DELETE_GUEST
-from posture.controls.shared import NO_GUESTS, number
+from posture.controls.shared import NO_GUESTS, does, number
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.audits import ENABLED, targets_since
@@ -358,7 +358,8 @@ def guests_have_signed_in(silent_guests: SilentGuests, thresholds: Thresholds) -
     }
     if affected and not t.recorded:
         raise UnknownValueError("no guest has a sign-in on record, so Graph may not have told any (signInActivity)")
-    told = f"{number(affected, 'enabled guest')} accepted more than {days} days ago without a sign-in on record"
+    accepted = f"accepted more than {days} days ago and"
+    told = does(affected, "enabled guest", f"{accepted} has", f"{accepted} have") + " no sign-in on record"
     if t.late:
         return failed(f"{told}.", observed=seen)
     if t.unknown:

@@ -386,4 +386,5 @@ def no_external_owns_a_group(
         return not_applicable(NO_GUESTS, observed={"guests": 0})
     if not seen:
         return not_applicable("The tenant has no groups.", observed={"groups": 0})
-    return passed(f"Nobody from outside owns one of the {seen:,} groups.", observed={"groups": seen})
+    which = "the only group" if seen == 1 else f"any of the {seen:,} groups"
+    return passed(f"Nobody from outside owns {which}.", observed={"groups": seen})

@@ -369,12 +369,13 @@ def members_create_nothing(authorization_policy: Mapping[str, Any], external_mem
     allowed = [words for key, words in _CREATE.items() if flag(rights, key)]
     if not allowed:
         return passed("Members may not register applications, create security groups or create tenants.")
-    may = f"Members may {', '.join(allowed)}"
+    rights_in_words = " and ".join(filter(None, (", ".join(allowed[:-1]), allowed[-1])))
+    may = f"Members may {rights_in_words}"
     if guest_level(authorization_policy) is GuestLevel.MEMBER:
         return failed(f"{may}, and every guest has a member's rights.")
     if isinstance(external_members, Gap):
         raise UnknownValueError(
-            f"members may {', '.join(allowed)}, and whether outsiders are stored as members was not read: "
+            f"members may {rights_in_words}, and whether outsiders are stored as members was not read: "
             f"{external_members.detail}",
             because=external_members,
         )

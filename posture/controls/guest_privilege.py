@@ -396,9 +396,13 @@ def no_external_in_privileged_groups(
             "No group may carry a directory role or is managed as privileged.", observed={"groups.privileged groups": 0}
         )
     return passed(
-        f"Nobody from outside is in one of the {len(privileged)} privileged groups.",
+        f"Nobody from outside is in {_any_of(len(privileged), 'privileged group')}.",
         observed={"groups.privileged groups": len(privileged)},
     )
+
+
+def _any_of(count: int, noun: str) -> str:
+    return f"the only {noun}" if count == 1 else f"any of the {count:,} {noun}s"
 
 
 def _privileged_groups(

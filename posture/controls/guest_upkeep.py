@@ -19,7 +19,7 @@ from posture.controls.registry import (
     tally,
 )
 from posture.controls.remedies import DELETE_GUEST
-from posture.controls.shared import NO_GUESTS, number
+from posture.controls.shared import NO_GUESTS, does, number
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.access import ACCESS_LISTS, holds_access, not_known
@@ -130,12 +130,13 @@ def disabled_guests_are_deleted(
             raise UnknownValueError(told, because=directory_audits)
         if t.disabled and not t.unclear and not t.unknown:
             note = f"{since[0].upper()}{since[1:]}."
-            return partial(f"{number(t.disabled, 'guest')} switched off and kept.", observed=seen, notes=(note,))
+            return partial(
+                f"{does(t.disabled, 'guest', 'is', 'are')} switched off and kept.", observed=seen, notes=(note,)
+            )
     elif t.holding:
         covered = days_covered(directory_audits, taken_at - timedelta(days=days), taken_at)
         seen["directory_audits.days the audit log goes back"] = covered
-        who, still = ("guest was", "holds") if t.holding == 1 else ("guests were", "hold")
-        told = f"{t.holding:,} {who} switched off"
+        told, still = f"{does(t.holding, 'guest', 'was', 'were')} switched off", "holds" if t.holding == 1 else "hold"
         if not covered:
             raise UnknownValueError(f"{told} and still {still} access; the audit log does not tell since when")
         begins = f"before the log begins, {number(covered, 'day')} ago,"
@@ -147,7 +148,8 @@ def disabled_guests_are_deleted(
         told = f"{number(t.unclear, 'guest')} switched off, and what they hold is not known"
         raise not_known(told, guest_memberships, guest_owned_objects, guest_app_roles)
     if stored:
-        return partial(f"{number(stored, 'guest')} switched off and kept; none holds anything.", observed=seen)
+        told = f"{does(stored, 'guest', 'is', 'are')} switched off and kept, without any access"
+        return partial(f"{told}.", observed=seen)
     return passed(
         f"Every guest that is switched off was switched off within {days} days."
         if t.disabled

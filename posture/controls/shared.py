@@ -25,6 +25,11 @@ def number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def does(count: int, noun: str, one: str, many: str) -> str:
+    """Return a count with its noun and verb, e.g. "1 guest has" or "2 guests have"."""
+    return f"{number(count, noun)} {one if count == 1 else many}"
+
+
 def unless_known(unknown: list[str], *sources: object) -> None:
     """Raise UnknownValueError where something stayed unknown: the rest alone must not look fine.
 
