@@ -103,8 +103,8 @@ _HEAD = """\
 #   bash plan.sh --undo --step ID     show what takes a step back; with --apply send it
 #
 # Read plan.md first. Sign in with az login as somebody who holds the roles it names. The Azure CLI signs people in
-# with an application of Microsoft's that does not have every permission below: where Graph answers 403, sign in with
-# a service principal of yours that has it.
+# with an application of Microsoft's that lacks most of the permissions below, and nobody but Microsoft can add them:
+# where Graph answers 403, use plan.ps1, or sign in with a service principal of yours that has them.
 #   @SCOPES@
 # shellcheck disable=SC2016  # "$filter" is Graph's word
 set -u

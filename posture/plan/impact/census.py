@@ -80,6 +80,11 @@ class Held:
     last: datetime | None = None
     named: list[tuple[tuple[int, str], str, str]] = field(default_factory=list)
 
+    @property
+    def holding(self) -> bool:
+        """Whether any of them holds anything that was read."""
+        return bool(self.in_groups or self.with_roles or self.owning or self.assigned or self.unclear)
+
 
 @dataclass
 class Census:

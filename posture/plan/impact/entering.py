@@ -20,9 +20,9 @@ def inviting(t: Telling) -> Iterator[str]:
     if not sent:
         yield f"In {t.audits.window}, nobody sent an invitation."
         return
-    yield f"In {t.audits.window}, {count(inviters.number(), 'person', 'people')} and " + (
-        f"{count(t.audits.inviting_apps.number(), 'application')} sent {count(sent, 'invitation')}."
-    )
+    apps = t.audits.inviting_apps.number()
+    who = count(inviters.number(), "person", "people") + (f" and {count(apps, 'application')}" if apps else "")
+    yield f"In {t.audits.window}, {who} sent {count(sent, 'invitation')}."
     able = inviting_principals(t.ev)
     losing = [(name, n) for key, name, n in inviters.most(100_000, guests=False) if key not in able]
     yield from t.missing("Who holds a role that may invite", "role_assignments", *t.eligible)
@@ -33,7 +33,7 @@ def inviting(t: Telling) -> Iterator[str]:
     if guests:
         invited = sum(n for _, n in guests)
         yield f"{count(len(guests), 'guest')} invited {invited:,} and would stop too{t.names(guests[:4], len(guests))}."
-    if t.audits.inviting_apps.number():
+    if apps:
         yield f"Applications invite by a permission of their own{t.who(t.audits.inviting_apps)}."
 
 
@@ -115,10 +115,10 @@ def redemption(t: Telling) -> Iterator[str]:
         return
     vouchers = t.ev.census.vouchers
     personal, code, other = vouchers["personal"], vouchers["code"], vouchers["other"]
+    using = count(personal, "accepted guest uses", "accepted guests use")
     yield (
-        f"{count(personal, 'accepted guest uses', 'accepted guests use')} a personal Microsoft account and keep "
-        f"it; newcomers like them get a code by mail. {code:,} use a code already, "
-        f"{other:,} another provider, {vouchers['entra']:,} Entra."
+        f"{using} a personal Microsoft account, which stays; newcomers like them get a code by mail. "
+        f"{code:,} use a code already, {other:,} another provider, {vouchers['entra']:,} Entra."
     )
     if vouchers[""]:
         yield f"Of {count(vouchers[''], 'guest')} the identities do not tell."

@@ -51,7 +51,8 @@ def removing(t: Telling) -> Iterator[str]:
     ):
         yield from t.missing(name, *facts)
     if t.people and held.named:
-        yield f"Most attached: {'; '.join(f'{name} ({told})' if told else name for _, name, told in held.named)}."
+        named = "; ".join(f"{name} ({told})" if told else name for _, name, told in held.named)
+        yield f"{'Most attached' if held.holding else 'Among them'}: {named}."
     yield from _more(t)
 
 
