@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posture.cli import options as o
-from posture.cli.choices import fail_on_of, flag_of, formats_of, lookback_of, out_of, profile_of, sources_of
+from posture.cli.choices import fail_on_of, flag_of, formats_of, lookback_of, out_of, profile_of, sources_of, view_of
 from posture.cli.connection import Connection, asking
 from posture.cli.console import fitting, say, say_all, say_json, tell, width
 from posture.errors import EvidenceError, GraphError, PostureError, SettingsError, StoppedError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from posture.cli.target import Target
     from posture.history.changes import Changes
     from posture.history.runs import Claim
+    from posture.report.view import Options
     from posture.snapshot.types import Snapshot
 
 
@@ -57,6 +58,9 @@ def audit(
     lookback_days: o.Lookback = None,
     ignore_exceptions: o.IgnoreExceptions = False,
     no_people: o.NoPeople = False,
+    paper: o.Paper = None,
+    short: o.Short = False,
+    browser: o.Browser = None,
     json_out: o.Json = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
@@ -120,6 +124,9 @@ def assess(
     formats: o.Formats = None,
     ignore_exceptions: o.IgnoreExceptions = False,
     no_people: o.NoPeople = False,
+    paper: o.Paper = None,
+    short: o.Short = False,
+    browser: o.Browser = None,
     json_out: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -137,15 +144,16 @@ def assess(
     settings = saved.settings_by(loaded, profile=profile)
     if flag_of(loaded, "ignore-exceptions", ignore_exceptions):
         settings = replace(settings, accepted=(), include_accepted=False)
+    written = formats_of(loaded, formats)
     job = Job(
         "assess",
         loaded,
         None,
         out_of(loaded, out),
         settings,
-        formats_of(loaded, formats),
+        written,
         fail_on_of(loaded, fail_on),
-        flag_of(loaded, "no-people", no_people),
+        view_of(loaded, written, no_people=no_people, paper=paper, short=short, browser=browser),
         flag_of(loaded, "json", json_out),
         flag_of(loaded, "quiet", quiet),
     )
@@ -168,7 +176,7 @@ class Job:
         settings: Settings,
         formats: tuple[str, ...],
         fail_on: Severity | None,
-        no_people: bool = False,
+        options: "Options",
         json_out: bool = False,
         quiet: bool = False,
         verbose: bool = False,
@@ -181,7 +189,7 @@ class Job:
 
         self.command, self.where, self.out, self.settings = command, where, out, settings
         self.brand = brand_of(config)  # now: a logo that cannot be read is known before any call
-        self.formats, self.fail_on, self.no_people = formats, fail_on, no_people
+        self.formats, self.fail_on, self.options = formats, fail_on, options
         self.json_out, self.quiet, self.verbose = json_out, quiet, verbose
         self.declined, self.included = declined, included
         self.resume, self.resume_from = resume, resume_from
@@ -310,7 +318,7 @@ class Job:
         from posture.plan.build import impacts
         from posture.plan.evidence import Beside
         from posture.report import write_reports
-        from posture.report.view import Options, RunView
+        from posture.report.view import RunView
 
         shutil.rmtree(run / "affected", ignore_errors=True)  # of a killed run that had judged before
         beside = Beside(snapshot, self.settings)
@@ -320,9 +328,9 @@ class Job:
             snapshot,
             run,
             changes=compared(home_of(self.out, snapshot.tenant), assessment, snapshot),
-            impacts=impacts(assessment, snapshot, people=not self.no_people, beside=beside),
+            impacts=impacts(assessment, snapshot, people=self.options.people, beside=beside),
             brand=self.brand,
-            options=Options(people=not self.no_people),
+            options=self.options,
         )
         self.changes = view.changes
         written = write_reports(view, run, self.formats)
@@ -393,6 +401,9 @@ def exit_code(assessment: "Assessment", fail_on: Severity | None) -> int:
     return 3 if any(f.outcome in unseen for f in assessment.findings) else 0
 
 
+_VIEW = ("no_people", "paper", "short", "browser")
+
+
 def _job(command: str, given: dict[str, Any]) -> Job:
     """Check everything that can be checked before any call, and return the job."""
     if given["resume_from"] is not None and not given["resume"]:
@@ -405,15 +416,16 @@ def _job(command: str, given: dict[str, Any]) -> Job:
         lookback_days=lookback_of(loaded, given["lookback_days"]),
         include_accepted=not flag_of(loaded, "ignore-exceptions", given.get("ignore_exceptions", False)),
     )
+    formats = formats_of(loaded, given["formats"]) if "formats" in given else ()  # collect writes no report
     return Job(
         command,
         loaded,
         where,
         out_of(loaded, given["out"]),
         settings,
-        formats_of(loaded, given.get("formats")),
+        formats,
         fail_on_of(loaded, given.get("fail_on")),
-        flag_of(loaded, "no-people", given.get("no_people", False)),
+        view_of(loaded, formats, **{name: given[name] for name in _VIEW if name in given}),
         flag_of(loaded, "json", given["json_out"]),
         flag_of(loaded, "quiet", given["quiet"]),
         flag_of(loaded, "verbose", given["verbose"]),

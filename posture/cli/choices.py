@@ -1,5 +1,6 @@
 """What several commands read from options, environment and file, each in one place."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from posture.settings import Profile, Severity
 
 if TYPE_CHECKING:
     from posture.cli.config import Config
+    from posture.report.view import Options
 
 NEVER = "never"
 """The `--fail-on` under which no finding makes the exit status 1."""
@@ -46,6 +48,43 @@ def formats_of(config: "Config", option: list[str] | None) -> tuple[str, ...]:
     from posture.report import DEFAULT_FORMATS, formats
 
     return tuple(f.name for f in formats((*DEFAULT_FORMATS, *config.several("format", option).value)))
+
+
+def view_of(
+    config: "Config",
+    formats: Collection[str],
+    *,
+    no_people: bool = False,
+    paper: str | None = None,
+    short: bool = False,
+    browser: str | None = None,
+) -> "Options":
+    """Return how reports are wanted. What would keep a PDF from being printed is known before anything is read."""
+    from posture.errors import OutputError
+    from posture.report.view import PAPERS, Options
+
+    size = config.value("paper", paper, "")
+    sheet = str(size.value).strip().lower()
+    if sheet and sheet not in PAPERS:
+        raise SettingsError(f"{size.named('paper')} is {size.value!r}; one of {', '.join(PAPERS)}")
+    for given, name, needed in (
+        (paper, "paper", {"html", "pdf"}),
+        (short, "short", {"md"}),
+        (browser, "browser", {"pdf"}),
+    ):
+        if given and not needed & set(formats):
+            raise SettingsError(f"--{name} changes nothing without --format {' or '.join(sorted(needed))}")
+    program = config.value("browser", browser, "")
+    if "pdf" in formats:
+        from posture.report.pdf import find
+
+        try:
+            find(str(program.value))
+        except OutputError as error:
+            said = f"{program.named('browser')}: " if program.value else ""
+            raise SettingsError(f"{said}{error}") from None
+    people = not flag_of(config, "no-people", no_people)
+    return Options(people, sheet, flag_of(config, "short", short), str(program.value))
 
 
 def fail_on_of(config: "Config", option: str | None) -> Severity | None:

@@ -40,6 +40,8 @@ _PLAIN_KEYS: Mapping[str, type | tuple[type, ...]] = {
     "include": list,
     "token-cache": bool,
     "no-people": bool,
+    "paper": str,
+    "short": bool,
 }
 _TABLES = {"parameters", "accepted", "attested", "brand", "tenants"}
 _NEVER_IN_FILE = {"graph-url", "ca-bundle", "browser", "program", "sample", "secret", "token", "password"}
@@ -53,7 +55,7 @@ _FROM_ENVIRONMENT = "environment "
 _ON, _OFF = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 SETTINGS = (
     *_PLAIN_KEYS,
-    *("sample", "graph-url", "ca-bundle", "config", "ignore-exceptions", "json", "quiet", "verbose"),
+    *("sample", "graph-url", "ca-bundle", "config", "browser", "ignore-exceptions", "json", "quiet", "verbose"),
 )
 """What options and the environment may say; `posture.toml` knows those of `_PLAIN_KEYS`."""
 _SECRETS = ("POSTURE_TOKEN", "POSTURE_CLIENT_SECRET", "POSTURE_CERTIFICATE_PASSWORD")

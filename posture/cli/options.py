@@ -83,3 +83,13 @@ IgnoreExceptions = Annotated[
     bool, typer.Option("--ignore-exceptions", help="Show the bare truth, without accepted risks.")
 ]
 NoPeople = Annotated[bool, typer.Option("--no-people", help="Leave people out of the reports, for sharing.")]
+Paper = Annotated[str | None, typer.Option("--paper", metavar="SIZE", help="Paper of a print: a4 or letter.")]
+Short = Annotated[bool, typer.Option("--short", help="Markdown short enough for a comment.")]
+Browser = Annotated[
+    str | None,
+    typer.Option(
+        "--browser",
+        metavar="PATH",
+        help="The Chrome, Chromium or Edge that prints the PDF; an installed one otherwise.",
+    ),
+]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from posture.cli import options as o
-from posture.cli.choices import flag_of
+from posture.cli.choices import flag_of, view_of
 from posture.cli.console import say, say_all, say_bytes, say_json, width
 from posture.errors import SettingsError
 
@@ -29,6 +29,9 @@ def report(
     ] = None,
     config: o.ConfigFile = None,
     no_people: o.NoPeople = False,
+    paper: o.Paper = None,
+    short: o.Short = False,
+    browser: o.Browser = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Write here instead of into the run folder.")
     ] = None,
@@ -51,7 +54,7 @@ def report(
     from posture.plan.build import impacts
     from posture.report import FORMATS, write_reports
     from posture.report import formats as known_formats
-    from posture.report.view import Options, RunView
+    from posture.report.view import RunView
 
     wanted = tuple(formats or ("html", "md"))
     known_formats(w for w in wanted if w != "terminal")
@@ -59,7 +62,7 @@ def report(
         raise SettingsError("--stdout takes exactly one --format")
     loaded = c.load(config)
     brand = brand_of(loaded)
-    people = not flag_of(loaded, "no-people", no_people)
+    options = view_of(loaded, wanted, no_people=no_people, paper=paper, short=short, browser=browser)
     saved = recorded(run)
     snapshot = saved.snapshot
     written_to = run if stdout or wanted == ("terminal",) else place_for(run, out)
@@ -71,9 +74,9 @@ def report(
             snapshot,
             run,
             changes=compared((run_of(run) or run).resolve().parent, assessment, snapshot),
-            impacts=impacts(assessment, snapshot, people=people),
+            impacts=impacts(assessment, snapshot, people=options.people),
             brand=brand,
-            options=Options(people=people),
+            options=options,
             concerned=Path(scratch),
         )
         if "terminal" in wanted:

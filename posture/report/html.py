@@ -15,12 +15,11 @@ from posture.report import dates, lean, markup
 from posture.report.brand import Brand
 from posture.report.page import page
 from posture.report.text import marked, shown
-from posture.report.view import RunView
+from posture.report.view import PAPERS, RunView
 from posture.report.words import sentence
 
 # A style sheet's blanks beside its own signs say nothing; those in its strings stay.
 _BLANKS = re.compile(r"""("[^"]*")|\s*([{};,])\s*|(?<=[a-z]):\s+""")
-_PAPERS = {"a4": "A4", "letter": "letter"}
 
 
 def render(run: RunView, out: BinaryIO) -> None:
@@ -137,7 +136,7 @@ def _style(run: RunView) -> str:
             f":root[data-theme=dark]{{--accent:{brand.accent_dark}}}"
             f"@media print{{:root,:root[data-theme=dark],:root:not([data-theme=light]){{--accent:{brand.accent}}}}}"
         )
-    size = f"size:{_PAPERS[run.options.paper]};" if run.options.paper in _PAPERS else ""
+    size = f"size:{PAPERS[run.options.paper]};" if run.options.paper else ""
     parts.append(f"@page{{{size}@bottom-left{{content:{_css_string(_foot(run, brand))}}}}}")
     return "\n".join(parts) + "\n"
 

@@ -10,6 +10,9 @@ from posture.history.changes import Change, Changes
 from posture.report.brand import Brand
 from posture.snapshot.types import Snapshot
 
+PAPERS: Mapping[str, str] = {"a4": "A4", "letter": "letter"}
+"""Sizes of paper by the name an option takes, with the name CSS knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -67,4 +70,4 @@ class RunView:
         return name if (self.folder / name).is_file() else ""
 
 
-__all__ = ["Change", "Changes", "Options", "RunView"]
+__all__ = ["PAPERS", "Change", "Changes", "Options", "RunView"]

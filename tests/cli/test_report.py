@@ -1,6 +1,7 @@
 """`posture report`: what it says comes from the evidence, whatever else lies in the folder."""
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
@@ -38,6 +39,52 @@ def test_findings_of_guests_are_those_of_the_evidence(audited: Path, tmp_path: P
 def test_the_same_page_as_the_audit_wrote(audited: Path, tmp_path: Path) -> None:
     for name, file in (("html", "report.html"), ("md", "report.md"), ("json", "assessment.json")):
         assert rendered(audited, tmp_path / name, name) == (audited / file).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--paper", "A5"], "posture: --paper is 'A5'; one of a4, letter"),
+        (["--format", "md", "--paper", "a4"], "posture: --paper changes nothing without --format html or pdf"),
+        (["--format", "html", "--short"], "posture: --short changes nothing without --format md"),
+        (["--browser", "chrome"], "posture: --browser changes nothing without --format pdf"),
+        (["--format", "pdf", "--browser", "/nowhere/chrome"], "posture: --browser: /nowhere/chrome is not a program"),
+    ],
+)
+def test_an_option_that_cannot_be_followed_is_one_line(audited: Path, options: list[str], line: str) -> None:
+    said = posture("report", str(audited), *options)
+    assert said.code == 2
+    assert said.line.startswith(line)
+
+
+def test_options_come_from_the_environment_too(audited: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("POSTURE_PAPER", "Letter")
+    monkeypatch.setenv("POSTURE_BROWSER", "/nowhere/chrome")
+    assert "@page{size:letter;" in rendered(audited, tmp_path, "html"), "no PDF is asked for, so no browser is needed"
+    for command in (("report", str(audited)), ("audit", "--sample", "dayone"), ("assess", str(audited))):
+        said = posture(*command, "--format", "pdf", "--out", str(tmp_path / "out"))
+        assert (said.code, said.line.split(";")[0]) == (2, said.line)
+        assert said.line.startswith("posture: POSTURE_BROWSER: /nowhere/chrome is not a program that can be run")
+    assert not (tmp_path / "out").exists(), "known before anything is read or written"
+
+
+def test_a_short_markdown_fits_a_comment(audited: Path, tmp_path: Path) -> None:
+    whole = (audited / "report.md").read_text("utf-8")
+    brief = rendered(audited, tmp_path, "md", "--short")
+    assert len(brief) < 10_000 < len(whole)
+    assert brief.splitlines()[0] in whole
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in browser is a shell script")
+def test_the_browser_named_prints(audited: Path, tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(
+        '#!/bin/sh\nfor last; do case "$last" in --print-to-pdf=*) echo %PDF-here > "${last#*=}";; esac; done\n'
+    )
+    browser.chmod(0o755)
+    said = posture("report", str(audited), "--format", "pdf", "--browser", str(browser), "--out", str(tmp_path))
+    assert said.code == 0, said.err
+    assert (tmp_path / "report.pdf").read_bytes() == b"%PDF-here\n"
 
 
 def test_people_stay_out_of_impacts_where_the_file_says_so(audited: Path, tmp_path: Path) -> None:
