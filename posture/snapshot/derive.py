@@ -147,6 +147,8 @@ def _domain_mode(inner: Mapping[str, Any]) -> DomainMode:
         raise UnknownValueError("InvitationsAllowedAndBlockedDomainsPolicy is not an object")
     allowed, blocked = _domains(lists, "AllowedDomains"), _domains(lists, "BlockedDomains")
     if allowed:
+        if odd := next((d for d in allowed if "." not in d.strip().strip(".")), None):
+            raise UnknownValueError(f"AllowedDomains holds {odd!r}, which is no domain and may let in many")
         return DomainMode(DomainList.ALLOW, allowed)
     if blocked:
         return DomainMode(DomainList.BLOCK, blocked)

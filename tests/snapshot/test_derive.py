@@ -122,6 +122,8 @@ UNREADABLE = [
     ("allowed blank", [f.b2b_policy([""])]),
     ("a wildcard", [f.b2b_policy(["*"])]),
     ("a wildcard in a domain", [f.b2b_policy(["*.a.example"])]),
+    ("an ending for a domain", [f.b2b_policy(["a.example", "com"])]),
+    ("a dotted ending for a domain", [f.b2b_policy([".example."])]),
     ("blocked null", [f.b2b_policy(["a.example"], None)]),
     ("a key twice", [raw([ALLOW.replace("}}}", ',"AllowedDomains":[]}}}')])]),
     ("a key twice in another case", [raw([ALLOW.replace("}}}", ',"alloweddomains":[]}}}')])]),
