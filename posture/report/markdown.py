@@ -4,7 +4,7 @@ Whatever a tenant typed stands in a code span, in which Markdown obeys nothing.
 Kept under 60 kB: details give way, most serious first, and the text says so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
 from posture import CATALOGUE_VERSION, __version__
@@ -25,7 +25,7 @@ _OPEN = (Outcome.FAIL, Outcome.PARTIAL)
 _VALUE = 160
 _NAMES = 5
 _SHORT_ROWS = 8
-_TABLE_ROOM, _GAPS_ROOM, _LEADS_ROOM, _ACCEPTED_ROOM = 24_000, 9_000, 8_000, 5_000
+_TABLE_ROOM, _GAPS_ROOM, _LEADS_ROOM, _ACCEPTED_ROOM, _CHANGES_ROOM = 24_000, 9_000, 8_000, 5_000, 6_000
 """Bytes a part may take, so that hostile or endless text cannot push the others out."""
 _NAMED_BY = ("userPrincipalName", "displayName", "name", "id")
 
@@ -66,6 +66,9 @@ def short(run: RunView) -> str:
     unread = words.unread(assessment)
     if unread:
         lines += [prose(unread), ""]
+    if run.changes:
+        since = long_date(run.changes.since, run.brand.language)
+        lines += [f"Since {since}: {prose(words.changes_words(run.changes))}", ""]
     lines.append(f"Taken {iso_minute(assessment.taken_at)}, catalogue {CATALOGUE_VERSION}.")
     return "\n".join(lines) + "\n"
 
@@ -104,7 +107,7 @@ def _head(run: RunView) -> list[str]:
         "",
         *_score(assessment),
         "",
-        prose(words.completeness_of(run)),
+        " ".join(w for w in (prose(words.completeness_of(run)), prose(words.unread(assessment))) if w),
         "",
     ]
 
@@ -132,15 +135,18 @@ def _changes(run: RunView) -> list[str]:
     changes = run.changes
     if changes is None:
         return []
-    lines = [f"## Changes since {long_date(changes.since, run.brand.language)}", ""]
-    if changes.counts:
-        lines += [", ".join(f"{n:,} {prose(what)}" for what, n in changes.counts.items()) + ".", ""]
-    for change in changes.rows:
-        about = f"{change.code} " if change.code else ""
-        lines.append(f"- {change.kind.replace('-', ' ').capitalize()}: {about}{prose(change.words)}")
-    if not changes.rows:
-        lines.append("No finding and no setting differs.")
-    return [*lines, ""]
+    lines = [
+        f"## Changes since {long_date(changes.since, run.brand.language)}",
+        "",
+        prose(words.changes_words(changes)),
+    ]
+    titles = {f.control.code: ours(f.control.title) for f in run.assessment.findings}
+    rows = []
+    for change in words.changes_ordered(changes):
+        about = f"{change.code} {titles[change.code]}. " if change.code in titles else ""
+        kind = change.kind.replace("-", " ").capitalize()
+        rows.append(f"- {kind}: {about}{prose(words.sentence(change.words))}")
+    return [*lines, "", *_within(rows, _CHANGES_ROOM, "{} further changes are in report.html."), ""]
 
 
 _TABLE_HEAD = ("| Outcome | Severity | Control | Found |", "| --- | --- | --- | --- |")
@@ -156,7 +162,7 @@ def _row(finding: Finding) -> str:
     severity = finding.severity.value if finding.outcome in _OPEN else "–"
     accepted = f" ({said})" if (said := words.accepted(finding)) else ""
     title = f"{control.code} {ours(control.title, cell=True)}"
-    summary = prose(words.sentence(_cut(finding.summary, 300)), cell=True)
+    summary = prose(_cut(words.found(finding), 300), cell=True)
     return f"| {words.OUTCOMES[finding.outcome]}{accepted} | {severity} | {title} | {summary} |"
 
 
@@ -183,9 +189,9 @@ def _fitting(opened: list[Finding], run: RunView, room: int) -> list[str]:
 def _detail(finding: Finding, run: RunView) -> list[str]:
     control = finding.control
     what = f"{words.OUTCOMES[finding.outcome]}, {finding.severity.value}, {AREAS[control.area].lower()}."
-    lines = [f"### {control.code} {ours(control.title)}", "", f"{what} {prose(words.sentence(finding.summary))}", ""]
+    lines = [f"### {control.code} {ours(control.title)}", "", f"{what} {prose(words.found(finding))}", ""]
     points = [f"- {prose(words.sentence(note))}" for note in finding.notes]
-    points += [_seen(o) for o in finding.observed[:6]]
+    points += _seen(finding.observed)
     lines += [*points, ""] if points else []
     lines += _affected(finding, run)
     lines += [f"**Why it matters.** {ours(words.sentence(control.why))}", ""]
@@ -204,19 +210,27 @@ def _detail(finding: Finding, run: RunView) -> list[str]:
     return lines
 
 
-def _seen(seen: Observed) -> str:
-    value = code(json_text(seen.value), limit=_VALUE)
-    proof = ", ".join(
-        w
-        for w in (
-            code(seen.source) if seen.source else "",
-            iso_minute(seen.retrieved_at),
-            f"request {code(seen.request_id)}" if seen.request_id else "",
+def _seen(observed: Sequence[Observed], most: int = 6) -> list[str]:
+    """Return the observed values, those of one answer together, and in one line what was only gone through."""
+    answers: dict[tuple[str, str], list[Observed]] = {}
+    for seen in observed:
+        answers.setdefault((seen.source, seen.request_id), []).append(seen)
+    points, reads = [], []
+    for (source, request_id), together in answers.items():
+        if [o.property for o in together] == ["rows read"]:
+            reads.append(f"{code(source)} {together[0].value:,}")
+            continue
+        request = f"request {code(request_id)}" if request_id else ""
+        proof = ", ".join(
+            w for w in (code(source) if source else "", iso_minute(together[0].retrieved_at), request) if w
         )
-        if w
-    )
+        points.append(f"- {'; '.join(map(_value, together))}{f' ({proof})' if proof else ''}")
+    return [*points[:most], *([f"- Rows gone through: {', '.join(reads)}."] if reads else [])]
+
+
+def _value(seen: Observed) -> str:
     name = seen.property or "the whole answer"
-    return f"- {prose(name) if ' ' in name else code(name)} is {value}{f' ({proof})' if proof else ''}"
+    return f"{prose(name) if ' ' in name else code(name)} is {code(json_text(seen.value), limit=_VALUE)}"
 
 
 def _affected(finding: Finding, run: RunView) -> list[str]:

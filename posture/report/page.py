@@ -419,7 +419,7 @@ def _card(finding: Finding, run: RunView) -> Card:
         kind=KINDS[finding.outcome],
         severity=(finding.severity if is_open else control.fail).value,
         severity_shown=is_open,
-        summary=words.sentence(finding.summary),
+        summary=words.found(finding),
         notes=finding.notes,
         attested=finding.attested,
         proofs=proofs,

@@ -95,7 +95,7 @@ def _row(finding: Finding, width: int) -> list[str]:
     accepted = f" ({said})" if (said := words.accepted(finding)) else ""
     outcome = words.OUTCOMES[finding.outcome]
     left = f"{finding.control.code:<{_CODE}}  {outcome:<{_OUTCOME}}  {finding.severity.value:<{_SEVERITY}}  "
-    found = words.sentence(finding.summary).rstrip(".")
+    found = words.found(finding).rstrip(".")
     if width < _ONE_LINE:
         return [left.rstrip()[:width], f"  {terminal(found, width - 2 - len(accepted))}{accepted}"]
     room = width - len(left) - len(accepted)

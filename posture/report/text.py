@@ -149,7 +149,7 @@ def markdown_words(sentence: str, *, cell: bool = False) -> str:
         before, core, after = _WORD.fullmatch(word).groups()  # type: ignore[union-attr]
         if _EMOJI.search(word) or (place == 0 and _WHOLE.fullmatch(word)):
             before, core, after = "", word, ""
-        elif not core or _NUMBER.fullmatch(core) or not _SPECIAL.search(core):
+        elif not core or core == "&" or _NUMBER.fullmatch(core) or not _SPECIAL.search(core):
             out.append(word)
             continue
         out.append(before + markdown_code(unshown(core), cell=cell) + after)

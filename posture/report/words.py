@@ -14,6 +14,7 @@ from posture.assess.types import Assessment, Finding, Score
 from posture.controls.guest_permissions import TABLE
 from posture.controls.registry import AREAS, Outcome
 from posture.report.dates import percent, plural
+from posture.report.text import steps
 from posture.report.view import Change, Changes, RunView
 from posture.settings import AcceptedRisk, Attestation, Severity
 from posture.snapshot.types import Gap, GapReason
@@ -198,6 +199,12 @@ def open_findings(assessment: Assessment) -> list[Finding]:
     """Return what fails or holds in part and is not accepted, by severity first."""
     found = [f for f in ranked(assessment.findings) if f.outcome in _OPEN and not covered(f)]
     return sorted(found, key=lambda f: (-f.severity.rank, f.outcome is Outcome.PARTIAL))
+
+
+def found(finding: Finding) -> str:
+    """Return what was found as a sentence; where to look by hand with its steps as people read them."""
+    told = steps(finding.summary) if finding.outcome is Outcome.MANUAL else finding.summary
+    return sentence(told)
 
 
 def sentence(words: str) -> str:
