@@ -192,7 +192,8 @@ def explain(code: str, hunts: Iterable[Hunt] = (), sources: Mapping[str, Source]
     entry = next((e for e in _entries(hunts) if e.code == code), None)
     if entry is None:
         raise KeyError(code)
-    lines = [f"{entry.code}  {entry.title}", ""]
+    head = textwrap.wrap(f"{entry.code}  {entry.title}", WIDTH, subsequent_indent=" " * (len(entry.code) + 2))
+    lines = [*head, ""]
     lines += [part for line in _facts_in_short(entry) for part in textwrap.wrap(line, WIDTH)]
     for heading, name in _SECTIONS:
         text = getattr(entry, name, "")
