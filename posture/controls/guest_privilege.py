@@ -487,11 +487,14 @@ def _eligible_outsiders(
     remediation=Remediation(
         powershell=(
             "Get-AzSubscriptionPolicy",
-            "Update-AzSubscriptionPolicy -BlockSubscriptionsIntoTenant:$true -BlockSubscriptionsLeavingTenant:$true",
+            "Invoke-AzRestMethod -Method PUT "
+            "-Path '/providers/Microsoft.Subscription/policies/default?api-version=2021-10-01' "
+            """-Payload '{"blockSubscriptionsIntoTenant":true,"blockSubscriptionsLeavingTenant":true}'""",
             "Get-AzRoleAssignment | Where-Object SignInName -like '*#EXT#*'",
         ),
         role="Global Administrator with elevated access to Azure management",
-        notes="Outside Microsoft Graph. The parameters of the Update cmdlet are from memory: try them first.",
+        notes="Outside Microsoft Graph. Send exemptedPrincipals along where the first line shows some. Az.Subscription "
+        "has no cmdlet for the change since its version 0.11.",
     ),
     frameworks={
         "cis_azure": ("2.25 (v3.0)", "6.25 (v4.0)", "5.25 (v5.0)", "5.6 (v6.0)"),
@@ -502,7 +505,7 @@ def _eligible_outsiders(
         "atrm": ("AZT301.1", "AZT507.3"),
         "other": ("TRR0022",),
     },
-    unverified=("the version of the Azure interface", "the parameters of Update-AzSubscriptionPolicy"),
+    unverified=("the version of the Azure interface",),
 )
 def azure_is_closed_to_guests() -> Verdict:
     """Azure roles and subscription movement are closed to guests (outside Microsoft Graph).

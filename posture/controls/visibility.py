@@ -240,7 +240,7 @@ def reading_the_directory_leaves_a_trace(log_export: Rows | Gap) -> Verdict:
         powershell=("Set-AdminAuditLogConfig -UnifiedAuditLogIngestionEnabled $true",),
         role="Security Administrator, and a role on the destination",
         notes="Outside Microsoft Graph: Log Analytics workspace > Tables > retention; Purview > Audit retention "
-        "policies. The cmdlet is from memory.",
+        "policies.",
     ),
     frameworks={
         "cis_m365": ("3.1.1 L1 (v7.0.0, context: the unified audit log is not read)",),

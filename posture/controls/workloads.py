@@ -510,7 +510,6 @@ def _cis_resharing(sharepoint_settings: Mapping[str, Any], **_: Any) -> Outcome 
             "Set-SPOTenant -PreventExternalUsersFromResharing $true",
             "Set-SPOTenant -RequireAcceptingAccountMatchInvitedAccount $true",
         ),
-        notes="The parameter of the second cmdlet is from memory.",
     ),
     frameworks={
         "cis_m365": ("7.2.5 L2 (v7.0.0)",),
