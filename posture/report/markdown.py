@@ -199,7 +199,7 @@ def _detail(finding: Finding, run: RunView) -> list[str]:
     lines += [f"**What it breaks.** {ours(words.sentence(control.breaks))}", ""]
     impacts = run.impacts.get(control.code, ())
     lines += [*(f"- {prose(i)}" for i in impacts), ""] if impacts else []
-    mine = [t for t in words.acceptances(run.assessment) if t.code == control.code]
+    mine = words.acceptances_of(finding, run.assessment)
     lines += [line for taken in mine for line in (f"**Accepted risk.** {_taken(taken)}", "")]
     if finding.authorities:
         said = "; ".join(

@@ -100,6 +100,9 @@ def _event(finding: Finding, run: RunView) -> dict[str, Any]:
         "remediation": {"desc": control.fix, "references": list(control.source)},
         "unmapped": {"affected": finding.affected.count, "scored": control.scored},
     }
+    taken = words.acceptances_of(finding, run.assessment)
+    if taken:
+        event["comment"] = "\n".join(words.acceptance(t) for t in taken)
     if finding.observed:
         event["evidences"] = [
             {

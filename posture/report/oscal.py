@@ -62,7 +62,9 @@ def render(run: RunView, out: BinaryIO) -> None:
         "observations": [_observation(f, ids, when) for f in assessment.findings],
         "findings": [_finding(f, ids) for f in assessment.findings if f.outcome in _STATES],
     }
-    risks = [_risk(f, ids) for f in assessment.findings if _STATES.get(f.outcome, ("",))[0] == "not-satisfied"]
+    risks = [
+        _risk(f, assessment, ids) for f in assessment.findings if _STATES.get(f.outcome, ("",))[0] == "not-satisfied"
+    ]
     if risks:
         result["risks"] = risks
     if not result["findings"]:
@@ -155,8 +157,8 @@ def _finding(finding: Finding, ids: _Ids) -> dict[str, Any]:
     return made
 
 
-def _risk(finding: Finding, ids: _Ids) -> dict[str, Any]:
-    control, accepted = finding.control, finding.accepted
+def _risk(finding: Finding, assessment: Assessment, ids: _Ids) -> dict[str, Any]:
+    control = finding.control
     made: dict[str, Any] = {
         "uuid": ids.of("risk", control.code),
         "title": control.title,
@@ -175,12 +177,11 @@ def _risk(finding: Finding, ids: _Ids) -> dict[str, Any]:
         ],
         "related-observations": [{"observation-uuid": ids.of("observation", control.code)}],
     }
-    if accepted:
-        risk = accepted.risk
-        part = "" if accepted.covers == "all" else f" for {accepted.count} of {finding.affected.count} objects"
-        made["deadline"] = f"{risk.until.isoformat()}T23:59:59Z"
-        made["props"].append(_prop("accepted-until", risk.until.isoformat()))
-        made["statement"] += f" Accepted{part} by {markdown_code(risk.owner, limit=80)}: {markdown_words(risk.reason)}"
+    taken = words.acceptances_of(finding, assessment)
+    if taken:
+        made["deadline"] = f"{min(t.risk.until for t in taken).isoformat()}T23:59:59Z"
+        made["props"] += [_prop("accepted-until", day) for day in sorted({t.risk.until.isoformat() for t in taken})]
+        made["statement"] += "".join(f" {markdown_words(words.acceptance(t))}" for t in taken)
     return made
 
 

@@ -447,7 +447,7 @@ def _card(finding: Finding, run: RunView) -> Card:
         mapped=tuple((_SHORT.get(name, name), ", ".join(items)) for name, items in sorted(control.frameworks.items())),
         framework_slugs=" ".join(slug(name, "other") for name in sorted(control.frameworks)),
         accepted=words.accepted(finding),
-        taken=tuple(t for t in words.acceptances(run.assessment) if t.code == control.code) if finding.accepted else (),
+        taken=tuple(words.acceptances_of(finding, run.assessment)),
         sources=tuple(s for s in control.source if s.startswith("https://")),
         licence="" if control.licence in ("", "none") or control.licence.startswith("none (") else control.licence,
         gain=f"{gain:.1f}" if gain and is_open else "",

@@ -11,7 +11,7 @@ import re
 from typing import Any, BinaryIO
 
 from posture import CATALOGUE_VERSION, __version__
-from posture.assess.types import Finding
+from posture.assess.types import Assessment, Finding
 from posture.controls.registry import AREAS, Outcome
 from posture.report import words
 from posture.report.json_v1 import dump
@@ -57,7 +57,7 @@ def render(run: RunView, out: BinaryIO) -> None:
                         "toolExecutionNotifications": [_notice(f) for f in ranked if f.outcome in _UNSEEN],
                     }
                 ],
-                "results": [_result(f, rules[f.control.code], tenant.id) for f in shown_findings],
+                "results": [_result(f, assessment, rules[f.control.code]) for f in shown_findings],
             }
         ],
     }
@@ -90,9 +90,9 @@ def _rule(finding: Finding) -> dict[str, Any]:
     return rule
 
 
-def _result(finding: Finding, rule: int, tenant_id: str) -> dict[str, Any]:
+def _result(finding: Finding, assessment: Assessment, rule: int) -> dict[str, Any]:
     control = finding.control
-    fingerprint = hashlib.sha256(f"{tenant_id}\n{control.code}".encode("utf-8", "replace")).hexdigest()
+    fingerprint = hashlib.sha256(f"{assessment.tenant.id}\n{control.code}".encode("utf-8", "replace")).hexdigest()
     result: dict[str, Any] = {
         "ruleId": control.code,
         "ruleIndex": rule,
@@ -108,15 +108,11 @@ def _result(finding: Finding, rule: int, tenant_id: str) -> dict[str, Any]:
             "requestIds": sorted({shown(o.request_id) for o in finding.observed if o.request_id}),
         },
     }
-    if words.covered(finding) and finding.accepted:
-        risk = finding.accepted.risk
-        result["suppressions"] = [
-            {
-                "kind": "external",
-                "status": "accepted",
-                "justification": _plain(f"{risk.reason} (until {risk.until}, owner {risk.owner})"),
-            }
-        ]
+    taken = [_plain(words.acceptance(t)) for t in words.acceptances_of(finding, assessment)]
+    if taken:
+        result["properties"]["acceptedRisks"] = taken
+    if words.covered(finding):  # a part of a finding cannot be suppressed: the rest would be, too
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": t} for t in taken]
     return result
 
 

@@ -139,17 +139,26 @@ class Taken:
 
 def acceptances(assessment: Assessment) -> list[Taken]:
     """Return every accepted risk that holds, in the order of the findings most serious first."""
+    return [t for finding in ranked(assessment.findings) for t in acceptances_of(finding, assessment)]
+
+
+def acceptances_of(finding: Finding, assessment: Assessment) -> list[Taken]:
+    """Return every accepted risk that holds for a finding."""
     made = []
-    for finding in ranked(assessment.findings):
-        if finding.accepted is None:
-            continue
-        for risk, count in finding.accepted.risks:
-            ends = f"to be closed by {risk.until}" if risk.kind == "planned" else f"until {risk.until}"
-            whole = not (risk.domains or risk.guests)
-            told = "the whole finding" if whole else f"{count:,} of {plural(finding.affected.count, 'object')}"
-            left = days_left(assessment, risk.until)
-            made.append(Taken(finding.control.code, risk, _KINDS.get(risk.kind, ""), ends, left, told))
+    for risk, count in finding.accepted.risks if finding.accepted else ():
+        ends = f"to be closed by {risk.until}" if risk.kind == "planned" else f"until {risk.until}"
+        whole = not (risk.domains or risk.guests)
+        told = "the whole finding" if whole else f"{count:,} of {plural(finding.affected.count, 'object')}"
+        left = days_left(assessment, risk.until)
+        made.append(Taken(finding.control.code, risk, _KINDS.get(risk.kind, ""), ends, left, told))
     return made
+
+
+def acceptance(taken: Taken) -> str:
+    """Return an accepted risk as one plain sentence, not made safe for any format."""
+    kind, risk = (taken.kind or "accepted").capitalize(), taken.risk
+    ticket = f", ticket {risk.ticket}" if risk.ticket else ""
+    return f"{kind} {taken.ends}, owner {risk.owner}{ticket}, covers {taken.covers}: {sentence(risk.reason)}"
 
 
 def days_left(assessment: Assessment, until: date) -> str:

@@ -120,7 +120,7 @@ class _Book:
         sheet = self._sheet("Findings", _FINDINGS)
         found = words.ranked(self._run.assessment.findings)
         for row, finding in enumerate(found, 1):
-            for column, value in enumerate(_cells(finding)):
+            for column, value in enumerate(_cells(finding, words.acceptances_of(finding, self._run.assessment))):
                 form = self._outcomes.get(finding.outcome, self._plain) if column == 0 else self._text
                 self._put(sheet, row, column, value, form)
         sheet.autofilter(0, 0, len(found), len(_FINDINGS) - 1)
@@ -160,8 +160,8 @@ _NUMBERS = {
 }
 
 
-def _cells(finding: Finding) -> Iterable[Any]:
-    control, accepted = finding.control, finding.accepted
+def _cells(finding: Finding, taken: Sequence[words.Taken]) -> Iterable[Any]:
+    control = finding.control
     is_open = finding.outcome in (Outcome.FAIL, Outcome.PARTIAL)
     return (
         words.OUTCOMES[finding.outcome],
@@ -171,8 +171,8 @@ def _cells(finding: Finding) -> Iterable[Any]:
         words.sentence(finding.summary),
         AREAS[control.area],
         finding.affected.count or None,
-        accepted.risk.until.isoformat() if accepted else "",
-        accepted.risk.reason if accepted else "",
+        ", ".join(dict.fromkeys(t.risk.until.isoformat() for t in taken)),
+        "\n".join(shown(words.acceptance(t)) for t in taken),
         words.sentence(control.fix),
         words.sentence(control.breaks),
         words.sentence(control.why),
