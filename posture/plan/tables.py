@@ -49,6 +49,31 @@ def _domains(ev: Evidence) -> Table | None:
     return Table(("domain", "guests", "active", "pending", "proposal"), rows)
 
 
+def _without_mfa(ev: Evidence) -> Table | None:
+    needed = ("guests", "guest_registration_details", "guest_domain_tenants", "cross_tenant_default")
+    if ev.gap(*needed, "cross_tenant_partners"):
+        return None
+    home = {r.get("id"): str(r.get("tenantId") or "").casefold() for r in ev.rows("guest_domain_tenants")}
+    own = {tenant: p.get("inboundTrust") for tenant, p in partners(ev).items()}
+    default = ev.mapping("cross_tenant_default").get("inboundTrust")
+
+    def rows() -> Rows:
+        for name, counts in sorted(ev.census.domains.items(), key=lambda d: (-d[1].bare, d[0])):
+            tenant = home.get(name, "")
+            yield name, counts.guests, counts.bare, _trust(tenant, own.get(tenant), default)
+
+    return Table(("domain", "guests", "without MFA registered here", "MFA of the home tenant is trusted"), rows)
+
+
+def _trust(tenant: str, own: Any, default: Any) -> str:
+    """Say whether the MFA of a domain's tenant is believed, and by which setting."""
+    if not tenant:
+        return "no tenant found"
+    setting, words = (default, "by default") if own is None else (own, "as a partner")
+    told = setting.get("isMfaAccepted") if isinstance(setting, Mapping) else None
+    return f"{'yes' if told else 'no'}, {words}" if isinstance(told, bool) else "not told"
+
+
 def _groups(ev: Evidence) -> Table | None:
     if ev.gap("guests", "guest_memberships", "groups", "group_owners"):
         return None
@@ -113,6 +138,8 @@ _TABLES: Mapping[str, Callable[[Evidence], Table | None]] = {
     "GUEST-PER-005": _signing_in(lambda log: log.clients),
     "GUEST-PER-006": _consenting,
     "GUEST-XTA-001": _tenants,
+    "GUEST-XTA-003": _without_mfa,
+    "GUEST-AUT-001": _without_mfa,
     "GUEST-AUT-002": _signing_in(lambda log: log.legacy),
     "GUEST-WRK-003": lambda ev: None if entra_list(ev) else _domains(ev),
 }

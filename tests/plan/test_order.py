@@ -167,6 +167,13 @@ def test_every_dependency_of_the_table_is_used(base: Base) -> None:
         assert (after if "." in after else f"{after}.1", reason) in reasons
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_scripts_take_only_what_hurts_nobody_by_themselves(name: str, base: Base) -> None:
+    for placed in base(name, Settings()).plan.steps:
+        if not placed.chosen and not placed.step.manual:
+            assert placed.step.risk is Risk.LOW
+
+
 def test_a_step_after_one_to_be_decided_is_not_taken_alone(base: Base) -> None:
     """The scripts take nothing whose first step they left out."""
     for name in NAMES:

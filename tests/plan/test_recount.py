@@ -170,7 +170,7 @@ def test_restricted_guests(raw: Raw, told: Told, write: Write) -> None:
     assert rows == {g: (inside[g], owned.get(g, 0), g in teams) for g in wanted}
 
 
-def test_mfa_for_guests(raw: Raw, told: Told) -> None:
+def test_mfa_for_guests(raw: Raw, told: Told, write: Write) -> None:
     registered = raw.side("reports/authenticationMethods/userRegistrationDetails", "isMfaRegistered")
     home = {r["id"]: r.get("tenantId") for r in raw.rows("tenantRelationships/findTenantInformationByDomainName")}
     default = raw.one("policies/crossTenantAccessPolicy/default")["inboundTrust"]["isMfaAccepted"]
@@ -185,6 +185,15 @@ def test_mfa_for_guests(raw: Raw, told: Told) -> None:
     assert numbers(found[0])[:2] == [len(bare), sum(registered.get(g) is True for g in working)]
     spared = [g for g in bare if own.get(home.get(raw.domain(g)))]
     assert numbers(found[2])[:2] == [sum(own.values()), len(spared)]
+    by_domain = Counter(raw.domain(g) for g in bare)
+    rows = {r[0].strip("-"): (int(r[1]), int(r[2]), r[3]) for r in table(write, "GUEST-AUT-001")}
+    assert {d: (n, by_domain[d]) for d, n in Counter(map(raw.domain, raw.guests)).items()} == {
+        d: r[:2] for d, r in rows.items()
+    }
+    for domain, (_, _, trust) in rows.items():
+        tenant = home.get(domain)
+        words = "no tenant found" if not tenant else "yes, as a partner" if own.get(tenant) else "yes, by default"
+        assert trust == (words if own.get(tenant, default) or not tenant else "no, as a partner")
     trusted = [g for g in working if entra(raw.guests[g]) and own.get(home.get(raw.domain(g)), default)]
     sentence = told["GUEST-AUT-001"][0]
     rest = [g for g in working if g not in trusted]
