@@ -37,12 +37,23 @@ class Drawing:
 
 
 def columns(
-    name: str, title: str, lead: str, counts: Mapping[str, int], *, head: tuple[str, str], loud: Sequence[str] = ()
+    name: str,
+    title: str,
+    lead: str,
+    counts: Mapping[str, int],
+    *,
+    head: tuple[str, str],
+    loud: Sequence[str] = (),
+    said_loud: str = "",
 ) -> Drawing | None:
-    """Draw counts as standing bars, in the order given; those in `loud` in the colour of a fail. None for no counts."""
+    """Draw counts as standing bars, in the order given; None for no counts.
+
+    Those in `loud`, the last ones, stand behind a line in the colour of a
+    fail; `said_loud` says at that line what they are.
+    """
     if not counts:
         return None
-    base, top = 150.0, 22.0
+    base, top = 150.0, 36.0 if said_loud else 22.0
     high = base + 17 + 14 * max(len(_split(label)) for label in counts) - 6
     step = WIDTH / len(counts)
     wide = min(52.0, step * 0.72)
@@ -56,6 +67,10 @@ def columns(
         parts.append(svg("text", f"{count:,}", class_="b m", x=middle, y=base - tall - 6))
         for line, words in enumerate(_split(label)):
             parts.append(svg("text", words, class_="s m", x=middle, y=base + 17 + 14 * line))
+    if said_loud:
+        x = step * next(place for place, label in enumerate(counts) if label in loud)
+        parts.append(svg("line", class_="line", x1=x, y1=0, x2=x, y2=base, stroke_dasharray="3 3"))
+        parts.append(svg("text", said_loud, class_="s", x=x + 7, y=11))
     said = ", ".join(f"{label} {count:,}" for label, count in counts.items())
     drawn = svg("svg", *parts, viewBox=f"0 0 {WIDTH:.0f} {high:.0f}", role="img", aria_label=f"{title}: {said}.")
     return Drawing(name, title, lead, drawn, DataTable(head, tuple(counts.items())))

@@ -556,6 +556,7 @@ def _drawings(assessment: Assessment) -> tuple[Drawing, ...]:
             _all_ages(numbers.pending_by_age),
             head=("Age", "Invitations"),
             loud=words.OLD_AGES,
+            said_loud=f"older than 90 days: {sum(numbers.pending_by_age.get(a, 0) for a in words.OLD_AGES):,}",
         )
         if numbers.pending
         else None,
