@@ -27,7 +27,7 @@ _NAMES = 5
 _SHORT_ROWS = 8
 _TABLE_ROOM, _GAPS_ROOM, _LEADS_ROOM, _ACCEPTED_ROOM, _CHANGES_ROOM = 24_000, 9_000, 8_000, 5_000, 6_000
 """Bytes a part may take, so that hostile or endless text cannot push the others out."""
-_NAMED_BY = ("userPrincipalName", "displayName", "name", "id")
+_NAMED_BY = ("mail", "userPrincipalName", "displayName", "name", "id")
 
 
 def render(run: RunView, out: BinaryIO) -> None:
@@ -230,7 +230,7 @@ def _seen(observed: Sequence[Observed], most: int = 6) -> list[str]:
 
 def _value(seen: Observed) -> str:
     name = seen.property or "the whole answer"
-    return f"{prose(name) if ' ' in name else code(name)} is {code(json_text(seen.value), limit=_VALUE)}"
+    return f"{prose(name) if ' ' in name else code(name)}: {code(json_text(seen.value), limit=_VALUE)}"
 
 
 def _affected(finding: Finding, run: RunView) -> list[str]:
@@ -295,7 +295,7 @@ def _view(assessment: Assessment) -> list[str]:
     lines = [
         "## What a guest can read",
         "",
-        f"| What | {' | '.join(heads)} | Here |",
+        f"| What | {' | '.join(heads)} | In this tenant |",
         "| --- | --- | --- | --- | --- |",
     ]
     keys = ("what", "member", *_LOWER, "here")
@@ -345,8 +345,8 @@ def _leads(assessment: Assessment) -> list[str]:
     if not assessment.leads:
         lines += [_no_lead(assessment), ""]
     else:
-        rows = map(_lead, assessment.leads)
-        lines += [*_within(rows, _LEADS_ROOM, "{} further leads are in report.html."), ""]
+        rows = (_hunt(*found) for found in words.leads_by_hunt(assessment))
+        lines += [*_within(rows, _LEADS_ROOM, "{} further hunts with leads are in report.html."), ""]
     missed: dict[str, list[str]] = {}
     for run in assessment.hunts.runs if assessment.hunts else ():
         for why in filter(None, (run.not_run, *run.limits)):
@@ -367,10 +367,13 @@ def _no_lead(assessment: Assessment) -> str:
     return "None." if hunted.whole else "None in what was looked at; not all was."
 
 
-def _lead(lead: Lead) -> str:
-    ask = f" Ask next: {ours(words.sentence(lead.next_question))}" if lead.next_question else ""
-    said = prose(words.sentence(_cut(lead.summary, 300)))
-    return f"- **{lead.severity.value.capitalize()}** {code(lead.hunt)} ({plural(lead.count, 'row')}): {said}{ask}"
+def _hunt(name: str, title: str, leads: Sequence[Lead]) -> str:
+    """Return one hunt's leads: the worst severity, what was seen, what to ask."""
+    first = leads[0]
+    said = " ".join(prose(words.sentence(_cut(lead.summary, 300))) for lead in leads)
+    ask = f" Ask next: {ours(words.sentence(first.next_question))}" if first.next_question else ""
+    about = f" {ours(title)}" if title != name else ""
+    return f"- **{first.severity.value.capitalize()}** {code(name)}{about}: {said}{ask}"
 
 
 def _costs(assessment: Assessment) -> list[str]:

@@ -614,13 +614,8 @@ def _shortened(drawing: Drawing) -> Drawing:
 
 def _hunts(run: RunView) -> tuple[Hunt, ...]:
     """Return the leads by hunt, those with the worst lead first."""
-    hunted = run.assessment.hunts
-    titles = {r.code: r.title for r in hunted.runs} if hunted else {}
-    by_code: dict[str, list[Lead]] = {}
-    for lead in run.assessment.leads:
-        by_code.setdefault(lead.hunt, []).append(lead)
-    ordered = sorted(by_code.items(), key=lambda h: (-max(x.severity.rank for x in h[1]), h[0]))
-    return tuple(_hunt(place, code, titles.get(code, code), leads) for place, (code, leads) in enumerate(ordered, 1))
+    found = words.leads_by_hunt(run.assessment)
+    return tuple(_hunt(place, code, title, leads) for place, (code, title, leads) in enumerate(found, 1))
 
 
 def _queries(leads: Iterable[Lead]) -> Mapping[str, Any]:
@@ -636,13 +631,12 @@ def _queries(leads: Iterable[Lead]) -> Mapping[str, Any]:
 
 def _hunt(place: int, code: str, title: str, leads: Sequence[Lead]) -> Hunt:
     first = leads[0]
-    worst = max(leads, key=lambda x: x.severity.rank)
     return Hunt(
         id=slug(f"lead-{code}", f"lead-{place}"),
         code=code,
         title=title,
-        severity=worst.severity.value,
-        leads=tuple(_lead(x) for x in sorted(leads, key=lambda x: -x.severity.rank)),
+        severity=first.severity.value,
+        leads=tuple(map(_lead, leads)),
         why=first.why,
         harmless_if=first.harmless_if,
         next_question=first.next_question,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date
 
 from posture.assess.score import MIN_COVERAGE, VALUES, WEIGHTS
-from posture.assess.types import Assessment, Finding, Score
+from posture.assess.types import Assessment, Finding, Lead, Score
 from posture.controls.guest_permissions import TABLE
 from posture.controls.registry import AREAS, Outcome
 from posture.report.dates import percent, plural
@@ -202,6 +202,16 @@ def costs(assessment: Assessment) -> list[tuple[Finding, float]]:
     """Return the findings that cost most points, most first."""
     by_code = {f.control.code: f for f in assessment.findings}
     return [(by_code[code], points) for code, points in assessment.score.costs]
+
+
+def leads_by_hunt(assessment: Assessment) -> list[tuple[str, str, list[Lead]]]:
+    """Return code, title and leads of every hunt that raised any, the worst first."""
+    titles = {r.code: r.title for r in assessment.hunts.runs} if assessment.hunts else {}
+    by_code: dict[str, list[Lead]] = {}
+    for lead in sorted(assessment.leads, key=lambda x: -x.severity.rank):
+        by_code.setdefault(lead.hunt, []).append(lead)
+    ordered = sorted(by_code.items(), key=lambda h: (-h[1][0].severity.rank, h[0]))
+    return [(code, titles.get(code, code), leads) for code, leads in ordered]
 
 
 def open_findings(assessment: Assessment) -> list[Finding]:
