@@ -242,9 +242,9 @@ class _Reading:
             return frozenset()
         return frozenset(v.casefold() for v in value)
 
-    def people(self, obj: Mapping[str, Any], key: str, *known: str) -> frozenset[str]:
+    def people(self, obj: Mapping[str, Any], key: str, *known: str, needed: bool = False) -> frozenset[str]:
         """Return the ids of people; a word for a set of people that is none we know makes the policy unclear."""
-        found = self.words(obj, key) - {"guestsorexternalusers", *known}
+        found = self.words(obj, key, needed=needed) - {"guestsorexternalusers", *known}
         ids = frozenset(filter(_ID.fullmatch, found))
         if found - ids:
             self.unclear.append(f"{key} has a word this version does not know")
@@ -292,12 +292,13 @@ def _policy(
         individuals=bool(read.people(users, "includeUsers", "all", "none") or groups or users.get("includeRoles")),
         groups=groups,
         applications=read.words(applications, "includeApplications") - {"none"},
-        excluded_applications=read.words(applications, "excludeApplications"),
+        # Graph always lists whom a policy leaves out, if only as nobody.
+        excluded_applications=read.words(applications, "excludeApplications", needed=bool(applications)),
         narrowed_by=(*_narrowed_applications(applications), *_narrowed(conditions)),
         clients=clients,
-        excluded_users=read.people(users, "excludeUsers"),
-        excluded_groups=read.words(users, "excludeGroups"),
-        excluded_roles=read.words(users, "excludeRoles"),
+        excluded_users=read.people(users, "excludeUsers", needed=bool(users)),
+        excluded_groups=read.words(users, "excludeGroups", needed=bool(users)),
+        excluded_roles=read.words(users, "excludeRoles", needed=bool(users)),
         blocks=blocks,
         mfa=mfa,
         terms_of_use=terms,
@@ -343,10 +344,11 @@ def _guest_block(users: Mapping[str, Any], key: str, read: _Reading) -> tuple[fr
 
 def _all_tenants(value: Any, key: str, read: _Reading) -> bool:
     tenants = value if isinstance(value, dict) else {}
-    marker = str(tenants.get("@odata.type", "")).casefold().rpartition("conditionalaccess")[2]
-    kinds = {"allexternaltenants": "all", "enumeratedexternaltenants": "enumerated"}
-    kind = tenants.get("membershipKind") or kinds.get(marker)
-    contradicts = kinds.get(marker, kind) != kind or (kind == "all" and tenants.get("members"))
+    marker = str(tenants.get("@odata.type") or "").casefold().rpartition("conditionalaccess")[2]
+    told = {"allexternaltenants": "all", "enumeratedexternaltenants": "enumerated"}.get(marker, marker)
+    kind = tenants.get("membershipKind")
+    kind = told if kind is None else kind
+    contradicts = told not in ("", kind) or (kind == "all" and tenants.get("members"))
     if kind not in ("all", "enumerated") or contradicts:
         read.unclear.append(f"{key} does not say for which tenants")
         # Unclear exclusions count for all tenants, unclear inclusions for some: the less protected reading.
