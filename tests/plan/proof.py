@@ -57,7 +57,7 @@ class Tenant:
     def __init__(self, folder: Path, scratch: Path) -> None:
         self._tenant = load_tenant(folder)
         self.clock = self._tenant.clock
-        self._app = create_app(self._tenant, clock=lambda: self.clock, allow_writes=True)
+        self.app = create_app(self._tenant, clock=lambda: self.clock, allow_writes=True)
         self._scratch = scratch
         self._audits = 0
         self.not_there: list[Request] = []
@@ -75,7 +75,7 @@ class Tenant:
         return Audited(snapshot, judged, affected)
 
     async def _read(self, root: Path, settings: Settings, wanted: frozenset[str]) -> Snapshot:
-        transport = httpx.ASGITransport(app=self._app)
+        transport = httpx.ASGITransport(app=self.app)
         reader = open_reader(HERE, None, transport=transport, clock=lambda: self.clock)
         try:
             clock = self.clock
@@ -90,7 +90,7 @@ class Tenant:
 
     async def _send(self, requests: list[tuple[bool, Request]]) -> None:
         headers = {"Authorization": "Bearer emulated"}
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=self._app), headers=headers) as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), headers=headers) as client:
             for soft, request in requests:
                 url = request.url
                 if request.find is not None:
