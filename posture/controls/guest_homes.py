@@ -52,7 +52,7 @@ class GuestHomes(Tally):
         for row in objects(context.facts["guest_domain_tenants"], "tenants of guest domains"):
             domain, tenant = row.get("id"), row.get("tenantId")
             if isinstance(domain, str) and isinstance(tenant, str) and tenant:
-                self._tenants[domain] = tenant.casefold()
+                self._tenants[domain.casefold()] = tenant.casefold()
             else:
                 self._unsaid.add(str(domain))
         self._last = max((*self._tenants, *self._unsaid), default="")

@@ -527,6 +527,14 @@ class TestDynamicGroups:
         found = self.judge(self.dynamic(rule, assignedLicenses=[{"skuId": "s"}]))
         assert found.outcome is outcome, found.summary
 
+    def test_hidden_members_are_unknown_and_not_none(self) -> None:
+        nobody = [in_groups(1), in_groups(2)]
+        hidden = self.dynamic(EVERYBODY, visibility="HiddenMembership")
+        assert self.judge(hidden, guest_memberships=nobody).outcome is Outcome.NOT_ASSESSED
+        assert self.judge(hidden).outcome is Outcome.PARTIAL, "one is seen inside"
+        staff = self.dynamic(STAFF, visibility="HiddenMembership")
+        assert self.judge(staff, guest_memberships=nobody).outcome is Outcome.PASS
+
     def test_the_spelling_of_a_dynamic_group_hides_nothing(self) -> None:
         hidden = {**self.dynamic(EVERYBODY), "groupTypes": ["dynamicMembership"]}
         assert self.judge(hidden).outcome is Outcome.PARTIAL
