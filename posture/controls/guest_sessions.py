@@ -1,7 +1,6 @@
 """How long a guest stays signed in, and under what terms."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from posture.controls import policy_readings as readings
@@ -265,9 +264,10 @@ def guests_accept_terms(
 ) -> Verdict:
     """Guests accept terms of use.
 
-    Holds when enforced policies ask every kind of guest to accept terms of use.
-    Partial for some kinds, report-only, or where another control can be met
-    instead. Fails when no policy has terms for guests.
+    Holds when enforced policies ask every kind of guest to accept terms of use,
+    whatever they open. Partial for some kinds, for some resources, report-only,
+    or where another control can be met instead. Fails when no policy has terms
+    for guests.
 
     Why: terms stop nobody. They are a dated record that a named outsider agreed
     to your rules and to being logged, which shortens the argument when you
@@ -297,11 +297,7 @@ def guests_accept_terms(
             return None
         return "another control can be met instead" if policy.id in optional else ""
 
-    # Accepted once, terms hold everywhere: on which resources they are asked for does not matter.
-    policies = [
-        replace(p, applications=frozenset({"all"}), excluded_applications=frozenset()) if p.applications else p
-        for p in guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups)
-    ]
+    policies = guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups)
     if not policies:
         _unless_licensed(subscribed_skus, conditional_access_policies)
     found = coverage(policies, left_out, does)

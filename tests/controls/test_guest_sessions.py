@@ -214,7 +214,8 @@ class TestTerms:
         ("changes", "outcome"),
         [
             ({"grant": {"operator": "AND", "builtInControls": ["mfa"]}}, Outcome.PASS),
-            ({"applications": {"includeApplications": ["Office365"]}}, Outcome.PASS),
+            # Whoever never opens it is never asked.
+            ({"applications": {"includeApplications": ["Office365"]}}, Outcome.PARTIAL),
             ({"users": {"includeGuestsOrExternalUsers": guest_block(WITHOUT_DIRECT)}}, Outcome.PASS),
             ({"grant": {"builtInControls": ["mfa"]}}, Outcome.PARTIAL),
             ({"grant": {"operator": None, "builtInControls": ["mfa"]}}, Outcome.NOT_ASSESSED),
