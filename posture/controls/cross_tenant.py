@@ -171,7 +171,7 @@ def _closed(cross_tenant_partners: Rows | Gap) -> Verdict:
             f"{cross_tenant_partners.detail}",
             because=cross_tenant_partners,
         )
-    named = sum(1 for _ in objects(cross_tenant_partners, "partners"))
+    named = sum(not _is_support(p) for p in objects(cross_tenant_partners, "partners"))
     observed = {"cross_tenant_partners.partners": named}
     if not named:
         words = "Inbound collaboration is blocked and no partner is named: every other tenant is cut off."

@@ -103,6 +103,7 @@ def test_closed_without_a_partner_is_to_be_confirmed() -> None:
     assert found.outcome is PARTIAL
     assert "no partner" in found.summary
     assert inbound(f.CLOSED, WITH_LIST, cross_tenant_partners=[]).outcome is PARTIAL
+    assert inbound(f.CLOSED, cross_tenant_partners=[SUPPORT]).outcome is PARTIAL, "Microsoft's support is no partner"
     listed = inbound(f.CLOSED, WITH_LIST, cross_tenant_partners=[], b2b_management_policies=ALLOW)
     assert listed.outcome is PASS, "no worse than open with the same list"
     refused = inbound(f.CLOSED, cross_tenant_partners=f.gap("cross_tenant_partners"))

@@ -184,7 +184,8 @@ def _turn_on(
     existing: Mapping[str, Any] | None,
 ) -> Step:
     if existing is None:
-        added = {"id": "new", "createdDateTime": None, **policy_body(ev, control, spared), "state": "enabled"}
+        made = _as_stored(policy_body(ev, control, spared))
+        added = {"id": "new", "createdDateTime": None, **made, "state": "enabled"}
         policies = [*ev.rows("conditional_access_policies"), added]
     else:
         policies = [
@@ -215,6 +216,14 @@ def policy_body(ev: Evidence, control: Control, spared: tuple[str, ...] = ()) ->
         again += 1
         body["displayName"] = f"{name} ({again})"
     return body
+
+
+def _as_stored(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a policy as the service keeps it: with every list of what it leaves out, empty ones too."""
+    nobody: dict[str, list[str]] = {"excludeUsers": [], "excludeGroups": [], "excludeRoles": []}
+    parts = body["conditions"]
+    users, applications = nobody | parts["users"], {"excludeApplications": []} | parts["applications"]
+    return {**body, "conditions": {**parts, "users": users, "applications": applications}}
 
 
 def _existing(ev: Evidence, control: Control) -> Mapping[str, Any] | None:
