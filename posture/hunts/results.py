@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 
 
 _LOGS = {
-    "directory_audits": "Audit log",
-    "sign_ins": "Sign-in log",
-    "sign_ins_non_interactive": "Non-interactive sign-in log",
+    "directory_audits": "audit log",
+    "sign_ins": "sign-in log",
+    "sign_ins_non_interactive": "non-interactive sign-in log",
 }
-"""What the facts that hold logs are called in sentences."""
+
+
+def log_name(source: str) -> str:
+    """Return what a fact that holds a log is called in sentences; a file keeps its name."""
+    return _LOGS.get(source, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +62,16 @@ class Window:
     @property
     def words(self) -> str:
         """One plain sentence for the report."""
-        named = _LOGS.get(self.source, self.source)
+        name = log_name(self.source)
+        named = name.capitalize() if name != self.source else name
+        rows = f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
         if self.since is None or self.until is None:
-            return f"{named}: {self.rows:,} rows, none with a time."
+            return f"{named}: {rows}, none with a time."
         kept = f", kept for {self.retention_days} days in this tenant" if self.retention_days else ""
         days = f"{self.days:.1f}".removesuffix(".0")
         span = f"{self.since:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M} UTC, {days} days"
         undated = f"; {self.undated:,} rows tell no time" if self.undated else ""
-        return f"{named}: {self.rows:,} rows from {span}{kept}{undated}."
+        return f"{named}: {rows} from {span}{kept}{undated}."
 
 
 @dataclass(frozen=True, slots=True)

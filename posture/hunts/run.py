@@ -24,7 +24,7 @@ from posture.hunts.lifecycle import LateRedemptions
 from posture.hunts.people import People
 from posture.hunts.places import sign_in_places
 from posture.hunts.registry import Hunt, Limit, Scene, hunts
-from posture.hunts.results import HuntResult, HuntRun, Window
+from posture.hunts.results import HuntResult, HuntRun, Window, log_name
 from posture.hunts.sorting import HOLD
 from posture.hunts.streams import Streams, invited_address
 from posture.hunts.tenant import LOG_FACTS, fact_windows, listed, people_of, roles_held, scene_of, team_ids, why_missing
@@ -76,7 +76,7 @@ def lookout(snapshot: Snapshot, settings: Settings, *, keep: int = ROWS, hold: i
         streams.close()
         windows = tuple(fact_windows(snapshot, streams))
         scene = scene_of(people, settings, snapshot, windows, snapshot.taken_at, keep)
-        missing = {log_name: why_missing(snapshot, name) for name, (log_name, _) in LOG_FACTS.items()}
+        missing = {kind: why_missing(snapshot, name) for name, (kind, _) in LOG_FACTS.items()}
         yield Lookout(streams, scene, windows, missing, snapshot)
 
 
@@ -270,7 +270,8 @@ def _notes(streams: Streams, scene: Scene, windows: tuple[Window, ...], missing:
     lookback = scene.thresholds.lookback_days
     for window in windows:
         if window.asked_from is not None and window.days + 0.5 < lookback:
-            yield f"{window.log}: {window.days:.1f} of {lookback} days are covered; what was before is not in this log."
+            days = f"{window.days:.1f}".removesuffix(".0")
+            yield f"The {log_name(window.source)} covers {days} of {lookback} days; what was before is not in it."
 
 
 __all__ = ["HuntResult", "Lookout", "TenantContext", "hunt_files", "hunt_snapshot", "lookout"]

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from posture.errors import UnknownValueError
 from posture.hunts.people import IdSet, People
 from posture.hunts.registry import Scene
-from posture.hunts.results import Window
+from posture.hunts.results import Window, log_name
 from posture.hunts.shapes import GRAPH_AUDIT, GRAPH_SIGN_IN, Shape
 from posture.hunts.streams import Streams
 from posture.settings import Settings
@@ -79,11 +79,11 @@ def fact_windows(snapshot: Snapshot, streams: Streams) -> Iterator[Window]:
     """Yield the window of each log fact: the query's beginning, cut by what the tenant keeps."""
     found = {(w.log, w.source): w for w in streams.windows()}
     retention = _retention(snapshot)
-    for name, (log_name, _) in LOG_FACTS.items():
+    for name, (log, _) in LOG_FACTS.items():
         fact = snapshot.facts.get(name)
         if fact is None or listed(snapshot, name) is None:
             continue
-        rows = found.get((log_name, name), Window(log_name, name, 0, None, None))
+        rows = found.get((log, name), Window(log, name, 0, None, None))
         match = _SINCE.search(unquote(fact.provenance.url).replace("+", " "))
         asked = moment(match[1]) if match else None
         until = fact.provenance.retrieved_at
@@ -100,7 +100,8 @@ def fact_windows(snapshot: Snapshot, streams: Streams) -> Iterator[Window]:
 def why_missing(snapshot: Snapshot, name: str) -> str:
     """Return why a log was not read and what would unlock it, in a sentence."""
     gap = snapshot.gaps.get(name)
-    return f"{name}: {gap.detail.rstrip(chr(46))}. {gap.unlock}" if gap else f"{name} was not read in this run."
+    why = f" ({gap.reason.value.replace('-', ' ')}). {gap.unlock}" if gap else " in this run."
+    return f"The {log_name(name)} was not read{why}"
 
 
 def scene_of(

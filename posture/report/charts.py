@@ -110,8 +110,6 @@ def domains(
         further = "1 further domain" if others == 1 else f"{others:,} further domains"
         words = f"{rest:,} in {further}" if others > 0 else f"{rest:,} more"
         parts.append(svg("text", words, class_="s", x=0, y=foot))
-    elif any(d in personal for d, _ in shown):
-        foot -= 14
     if any(d in personal for d, _ in shown):
         parts.append(svg("rect", class_="w", x=left, y=foot - 10, width=12, height=10, rx=2))
         parts.extend(_hatch(left, foot - 10, 12, 10))

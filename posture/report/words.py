@@ -280,9 +280,10 @@ def headline(summary: str) -> str:
 def lead(assessment: Assessment) -> str:
     """Return two or three sentences under the verdict."""
     counts = assessment.counts
-    fails = "fails" if counts["fail"] <= 1 else "fail"
-    many = _number(counts["fail"]) if counts["fail"] else "None"
-    said = [f"{many} of {plural(len(assessment.findings), 'control')} {fails}"]
+    told = Outcome.PASS if counts["pass"] and not counts["fail"] else Outcome.FAIL
+    many = _number(counts[told.value]) if counts[told.value] else "None"
+    does = _COUNTED[told][counts[told.value] > 1]
+    said = [f"{many} of {plural(len(assessment.findings), 'control')} {does}"]
     if counts["partial"]:
         said[0] += f" and {_number(counts['partial']).lower()} {'holds' if counts['partial'] == 1 else 'hold'} in part"
     said[0] += "."
@@ -293,6 +294,8 @@ def lead(assessment: Assessment) -> str:
     if unseen:
         those = "that is" if unseen == 1 else "those are"
         said.append(f"{_number(unseen)} could not be assessed, and {those} not counted as good.")
+    if told is Outcome.PASS and counts["manual"]:
+        said.append(f"{_number(counts['manual'])} {_COUNTED[Outcome.MANUAL][counts['manual'] != 1]}.")
     pending = assessment.guests.pending
     headline_is_it = any(f.control.code == _PENDING for f in open_findings(assessment)[:1])
     if pending and not headline_is_it:

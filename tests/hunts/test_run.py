@@ -74,7 +74,7 @@ def test_windows_and_retention(contoso: Snapshot) -> None:
     free = tenant_logs.snapshot(subscribed_skus=[], directory_audits=[])
     short = hunt_snapshot(free, Settings())
     assert (short.windows[0].retention_days, short.windows[0].rows, short.windows[0].days) == (7, 0, 7.0)
-    assert any("7.0 of 30 days are covered" in note for note in short.notes)
+    assert any("covers 7 of 30 days" in note for note in short.notes)
     unknown = replace(contoso, facts={k: v for k, v in contoso.facts.items() if k != "subscribed_skus"})
     assert hunt_snapshot(unknown, Settings()).windows[0].retention_days is None
 
@@ -88,10 +88,10 @@ def test_a_log_that_was_not_read_is_said_not_passed_over(contoso: Snapshot) -> N
     gap = Gap("sign_ins", GapReason.LICENCE, "Graph answers non-premium tenant.", licence="Entra ID P1 or P2")
     result = hunt_snapshot(without(without(contoso, "sign_ins", gap), "sign_ins_non_interactive"), Settings())
     runs = {run.code: run for run in result.runs}
-    assert "non-premium" in runs["GUEST-HUN-002"].not_run
+    assert "The sign-in log was not read (licence)." in runs["GUEST-HUN-002"].not_run
     assert "Needs Entra ID P1 or P2" in runs["GUEST-HUN-002"].not_run
     assert not runs["GUEST-HUN-001"].not_run
-    assert any("sign_ins: Graph answers non-premium" in note for note in result.notes)
+    assert any(note.startswith("The sign-in log was not read (licence).") for note in result.notes)
     nothing = without(without(contoso, "sign_ins"), "directory_audits")
     assert hunt_snapshot(without(nothing, "sign_ins_non_interactive"), Settings()).signal == "not hunted"
     assert evaluate(without(nothing, "sign_ins_non_interactive"), Settings(), controls=()).hunts is None
