@@ -22,6 +22,11 @@ Source: https://learn.microsoft.com/powershell/module/microsoft.graph.authentica
 """
 
 
+_CERTIFICATE = (
+    "# Upload the public part of a certificate under Certificates & secrets; --certificate takes it with its key."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """What to grant: permission names sorted, the facts they are for, the directory roles a person needs."""
@@ -67,7 +72,13 @@ def azure_cli(wanted: Registration, cloud: str = "global") -> list[str]:
             'az ad app update --id "$app_id" --is-fallback-public-client true '
             "--public-client-redirect-uris http://localhost"
         )
-    return [*lines, 'az ad app permission admin-consent --id "$app_id"']
+    else:
+        # Source: https://learn.microsoft.com/cli/azure/ad/app/credential#az-ad-app-credential-reset
+        lines.append(
+            'az ad app credential reset --id "$app_id" --create-cert --append '
+            "--query fileWithCertAndPrivateKey --output tsv  # the file for --certificate"
+        )
+    return [*lines, 'az ad app permission admin-consent --id "$app_id"', 'echo "client id: $app_id"']
 
 
 def powershell(wanted: Registration, cloud: str = "global") -> list[str]:
@@ -92,8 +103,10 @@ def powershell(wanted: Registration, cloud: str = "global") -> list[str]:
                 f"$graph = Get-MgServicePrincipal -Filter \"appId eq '{GRAPH_APP_ID}'\"",
                 "$access | ForEach-Object { New-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $sp.Id "
                 "-PrincipalId $sp.Id -ResourceId $graph.Id -AppRoleId $_.Id }",
+                _CERTIFICATE,
             ]
         ),
+        '"client id: $($app.AppId)"',
     ]
 
 
@@ -128,6 +141,11 @@ def terraform(wanted: Registration, cloud: str = "global") -> list[str]:
         'resource "azuread_service_principal" "posture" {',
         "  client_id = azuread_application.posture.client_id",
         "}",
+        "",
+        'output "client_id" {',
+        "  value = azuread_application.posture.client_id",
+        "}",
+        *([] if wanted.delegated else [_CERTIFICATE]),
     ]
 
 
