@@ -386,7 +386,7 @@ def _costs(assessment: Assessment) -> list[str]:
 def _method(run: RunView) -> list[str]:
     assessment, tenant = run.assessment, run.assessment.tenant
     areas = "; ".join(
-        f"{AREAS[a.area]} {'–' if a.value is None else round(a.value)} ({percent(a.coverage)} assessed)"
+        f"{AREAS[a.area]} {'–' if a.value is None else words.points(a.value)} ({percent(a.coverage)} assessed)"
         for a in assessment.score.by_area
     )
     where = f"tenant {code(tenant.id)}{', ' + code(marked(tenant.primary_domain)) if tenant.primary_domain else ''}"

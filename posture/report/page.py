@@ -320,7 +320,7 @@ def page(run: RunView) -> Page:
         areas=tuple(
             (
                 AREAS[a.area],
-                "–" if a.value is None else f"{round(a.value)}",
+                "–" if a.value is None else f"{words.points(a.value)}",
                 percent(a.coverage),
                 _area_counts(assessment, a.area),
             )

@@ -319,7 +319,12 @@ def _number(count: int) -> str:
 
 def score_head(score: Score) -> str:
     """Return the score in a few words."""
-    return f"Score {round(score.value)} of 100" if score.value is not None else "No score"
+    return f"Score {points(score.value)} of 100" if score.value is not None else "No score"
+
+
+def points(value: float) -> int:
+    """Return a score without its decimals; only one that lost nothing at all is 100."""
+    return round(value) if value >= 100 else min(99, round(value))
 
 
 def score_rest(assessment: Assessment) -> str:
@@ -332,12 +337,12 @@ def score_rest(assessment: Assessment) -> str:
         said = [f"with {covered_share} assessed"]
         if score.cap is not None and score.raw is not None and score.raw > score.cap:
             said.append(f"held at {score.cap} while {_capping(assessment)}")
-    if score.low is not None and (score.value is None or round(score.low) != round(score.value)):
-        said.append(f"{round(score.low)} if all that was not assessed had failed")
+    if score.low is not None and (score.value is None or points(score.low) != points(score.value)):
+        said.append(f"{points(score.low)} if all that was not assessed had failed")
     if score.without_accepted is not None and (
-        score.value is None or round(score.without_accepted) != round(score.value)
+        score.value is None or points(score.without_accepted) != points(score.value)
     ):
-        said.append(f"{round(score.without_accepted)} without the accepted risks")
+        said.append(f"{points(score.without_accepted)} without the accepted risks")
     return "; ".join(said)
 
 

@@ -184,6 +184,11 @@ def test_what_a_guest_can_read_stands_beside_the_tenants_numbers(tmp_path):
     assert words.guest_view(withheld) == (level, rows), "a table of Microsoft's is about nobody"
 
 
+@pytest.mark.parametrize(("value", "shown"), [(100.0, 100), (99.6, 99), (99.5, 99), (98.6, 99), (0.4, 0)])
+def test_only_a_score_that_lost_nothing_is_a_hundred(value, shown):
+    assert words.points(value) == shown
+
+
 def test_the_arithmetic_of_the_score_is_printed(tmp_path):
     run = builder.run(tmp_path)
     costs = words.costs(run.assessment)
