@@ -238,9 +238,10 @@ def ca_file(ca_bundle: Path | None) -> Path | None:
         return None
     try:
         ssl.create_default_context(cafile=str(found))
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:  # what OpenSSL says about a file's content comes as one too
+        why = None if isinstance(error, ssl.SSLError) else error.strerror
         raise SettingsError(
-            f"The CA bundle {found} cannot be used: {error.strerror or 'it holds no certificate in PEM form'}."
+            f"The CA bundle {found} cannot be used: {why or 'it holds no certificate in PEM form'}."
         ) from None
     return found
 

@@ -204,7 +204,7 @@ def test_a_ca_bundle_that_is_none_is_refused(tmp_path: Path, clean_env: pytest.M
         ca_file(tmp_path / "missing.pem")
     junk = tmp_path / "junk.pem"
     junk.write_text("no certificate")
-    with pytest.raises(SettingsError, match="cannot be used"):
+    with pytest.raises(SettingsError, match="holds no certificate in PEM form"):
         ca_file(junk)
     clean_env.setenv("SSL_CERT_FILE", str(junk))
     with pytest.raises(SettingsError):
