@@ -16,6 +16,7 @@ from posture.collect.registry import Gatherer, gatherers
 from posture.collect.run import HOPELESS, NothingReadError, gap_of, needs
 from posture.collect.source import Source
 from posture.errors import GraphError, NotFoundError
+from posture.graph.refusals import NON_PREMIUM
 from posture.snapshot.folder import FileRows
 from posture.snapshot.guests import DOMAINS_ASKED
 from posture.snapshot.types import Gap, GapReason
@@ -34,7 +35,8 @@ class Check:
     """One source: readable or why not, and what reading it whole takes.
 
     `requests` is None where nobody can know before (the logs of a window); with
-    `at_most` it is a bound. `seconds` is a lower bound where they are unknown.
+    `at_most` it is a bound, and `at_least` are sure; of a source that is refused it counts the refusals,
+    which an audit gets too. `seconds` is a lower bound where they are unknown.
     `rows` is the service's own count, None where it gives none. `tested` is
     False where there was nothing to ask about, so that a missing permission
     would show in the audit alone. `rows_seen` are the rows that came with the
@@ -47,6 +49,7 @@ class Check:
     rows: int | None = None
     seconds: float = 0.0
     at_most: bool = False
+    at_least: int = 1
     tested: bool = True
     rows_seen: Sequence[Mapping[str, Any]] = ()
 
@@ -64,16 +67,19 @@ class _Probe(Source):
     refused = -1
     goes_on = False
     tested = True
+    asked_for = 0
     one_by_one = False
     batches = 0
     a_minute: float | None = None
     small: Any = None
 
     async def one(self, path: str, *, version: str = "v1.0") -> dict[str, Any]:
+        self.asked_for += 1
         answer = await self.graph.get(path, version=version)
         return self._parsed(answer)
 
     async def number(self, path: str, params: Mapping[str, str] | None = None, *, version: str = "v1.0") -> int:
+        self.asked_for += 1
         value, _ = await self.graph.count(path, params, version=version)
         return value
 
@@ -90,7 +96,9 @@ class _Probe(Source):
         }
         params = {k: v for k, v in params.items() if v}
         if where is not None:
+            self.asked_for += 1
             self.rows, _ = await self.graph.count(path, {"$filter": where} if where else None, version=version)
+        self.asked_for += 1
         pages = self.graph.pages(
             path, params, version=version, eventual=how.get("eventual", False), key=how.get("key", "id")
         )
@@ -116,6 +124,7 @@ class _Probe(Source):
         self.tested = bool(paths) or self.batches > 0
         self.one_by_one = True
         self.batches += math.ceil(len(paths) / BATCH)
+        self.asked_for += bool(paths)
         return paths[:1]
 
     async def collected(self, rows: AsyncIterator[tuple[str, bytes]], path: str, **how: Any) -> FileRows:
@@ -197,15 +206,17 @@ class _Checking:
     async def _asked(self, g: Gatherer) -> Check:
         if self._cloud not in g.clouds:
             words = f"not available in this cloud ({self._cloud})"
-            return Check(g, Gap(g.name, GapReason.CLOUD, words, g.endpoint, g.permission))
+            return Check(g, Gap(g.name, GapReason.CLOUD, words, g.endpoint, g.permission), 0, at_least=0)
         lacking = [gap for n in g.after if n not in g.may_lack and (gap := self._lacks(n)) is not None]
         if lacking:
-            return Check(g, needs(g, lacking[0]))
+            return Check(g, needs(g, lacking[0]), 0, at_least=0)
         probe = self._probe(g)
         try:
             await g.function(probe, *(self._lacks(n) or self._small.get(n, []) for n in g.after))
         except GraphError as error:
-            return Check(g, gap_of(g, error))
+            again = error.code == NON_PREMIUM  # asked once more before it is believed
+            sent = max(probe.asked_for, 1) + again
+            return Check(g, gap_of(g, error), sent, at_least=sent)
         self._small[g.name] = probe.small if probe.small is not None else []
         if probe.goes_on:
             self._goes_on.add(g.name)
@@ -231,10 +242,13 @@ class _Checking:
     def _cost(self, g: Gatherer, probe: _Probe) -> Check:
         each = 60 / probe.a_minute if probe.a_minute else _SECONDS_A_PAGE
         requests: int | None = 1
-        if g.asks_per:
-            bound = self._batches(g.asks_per)
+        at_most = probe.one_by_one and not self._goes_on.isdisjoint(g.after)
+        if at_most:
             # What stands in the first page of a list may be asked about in batches that are not full.
+            bound = self._batches(g.asks_per) if g.asks_per else 1
             requests = None if bound is None else max(bound, probe.batches)
+        elif probe.one_by_one:
+            requests = probe.batches
         elif probe.rows is not None:
             # The count before and after stand beside the pages; an empty list is a page too.
             requests = max(1, math.ceil(probe.rows / (probe.page_size or probe.rows or 1))) + 2 + probe.extra
@@ -242,8 +256,18 @@ class _Checking:
             requests = None
         if requests is not None:
             requests += max(probe.refused, 0)
-        seconds = (requests or 1) * each
-        return Check(g, None, requests, probe.rows, seconds, probe.one_by_one, probe.tested, self._small[g.name])
+        at_least = probe.batches if probe.one_by_one else 1 if requests is None else requests
+        return Check(
+            g,
+            None,
+            requests,
+            probe.rows,
+            at_least * each,
+            at_most,
+            at_least,
+            probe.tested,
+            self._small[g.name],
+        )
 
     def _batches(self, about: str) -> int | None:
         """Return the most requests that questions about each row of a source take."""
