@@ -217,24 +217,24 @@ def _voucher(issuers: tuple[str, ...]) -> str:
 def home_domain(row: Mapping[str, Any]) -> str | None:
     """Return the domain a guest's address lies in, by rule, or None.
 
-    Taken from `mail`, else the first of `otherMails`, else the part of
-    `userPrincipalName` before `#EXT#`, whose last `_` stood for `@`, else the
-    address a federated identity is known by.
+    Taken from `mail`, else the part of `userPrincipalName` before `#EXT#`, whose
+    last `_` stood for `@`, else the first of `otherMails`, which people may set
+    for themselves, else the address a federated identity is known by.
     Source: https://learn.microsoft.com/entra/external-id/user-properties
     """
-    addresses = [row.get("mail")]
-    others = row.get("otherMails")
-    if isinstance(others, list):
-        addresses.extend(others[:1])
-    for address in addresses:
-        found = domain_of(address)
-        if found:
-            return found
+    found = domain_of(row.get("mail"))
+    if found:
+        return found
     upn = row.get("userPrincipalName")
     if isinstance(upn, str):
         head, mark, _ = upn.partition("#EXT#")
         if mark and "#EXT#" not in upn[len(head) + 5 :] and "_" in head:
-            return _domain(head.rpartition("_")[2])
+            found = _domain(head.rpartition("_")[2])
+            if found:
+                return found
+    others = row.get("otherMails")
+    if isinstance(others, list) and others and (found := domain_of(others[0])):
+        return found
     identities = row.get("identities")
     for identity in identities if isinstance(identities, list) else ():
         if isinstance(identity, Mapping) and identity.get("signInType") == "federated":

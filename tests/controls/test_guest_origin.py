@@ -53,6 +53,12 @@ def internal(number: int = 1, **changes: Any) -> dict[str, Any]:
 class TestConsumers:
     """GUEST-LIF-007."""
 
+    def test_an_address_people_set_themselves_does_not_hide_the_one_they_were_invited_by(self) -> None:
+        eve = "eve_gmail.com#EXT#@contoso.onmicrosoft.com"
+        hidden = guest(1, mail=None, otherMails=["eve@fabrikam.example"], userPrincipalName=eve)
+        found = self.judge(hidden, holding=(1,))
+        assert found.outcome is Outcome.FAIL, found.summary
+
     def judge(self, *first: dict[str, Any], holding: tuple[int, ...] = (), **changes: Any) -> Any:
         others = [guest(n) for n in range(1 + len(first), 21)]
         return judge("GUEST-LIF-007", **{"guests": [*first, *others], **access(*holding), **changes})
