@@ -24,7 +24,7 @@ from posture.report.text import marked
 if TYPE_CHECKING:
     from posture.report.view import RunView
 
-DOTS = 200
+DOTS = 100
 """Dots drawn; the table names as many places, the rest is counted."""
 _NORTH, _SOUTH = 85.0, -60.0
 _UNTOLD = "place not told"

@@ -6,11 +6,11 @@ distance from the one before. Names share their first words; an address says
 by which words of the name it is made. `page.js` undoes all of it.
 """
 
-import gzip
 import json
+import zlib
 from base64 import b85encode
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -45,7 +45,7 @@ class Block:
 
 def pack(rows: Sequence[GuestRow], queries: Mapping[str, Any]) -> Block:
     """Pack rows, as many as fit the page; where they are compressed, the queries go with them."""
-    plain = _json(rows)
+    plain = b"".join(_columns(rows))
     if len(plain) <= PLAIN_LIMIT:
         return Block(_text(plain), False, len(rows))
     block = _packed(rows, queries)
@@ -56,7 +56,10 @@ def pack(rows: Sequence[GuestRow], queries: Mapping[str, Any]) -> Block:
 
 
 def _packed(rows: Sequence[GuestRow], queries: Mapping[str, Any]) -> str:
-    return _text(gzip.compress(_json(rows, queries), 9, mtime=0))
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)  # 31: as gzip does, with the largest window
+    # Columns differ in what they are made of: each gets its own code table, which saves a twelfth.
+    pieces = [packer.compress(column) + packer.flush(zlib.Z_BLOCK) for column in _columns(rows, queries)]
+    return _text(b"".join(pieces) + packer.flush())
 
 
 def _text(data: bytes) -> str:
@@ -64,7 +67,8 @@ def _text(data: bytes) -> str:
     return b85encode(data).translate(_HARMLESS).decode("ascii")
 
 
-def _json(rows: Sequence[GuestRow], queries: Mapping[str, Any] | None = None) -> bytes:
+def _columns(rows: Sequence[GuestRow], queries: Mapping[str, Any] | None = None) -> Iterator[bytes]:
+    """Yield the list as the pieces of one JSON object, a column or dictionary each."""
     names = [marked(row.name, _NAME_LIMIT) for row in rows]
     made: dict[str, Any] = {"o": [name.partition(" ")[2] for name in names], "m": list(map(_address, rows, names))}
     made["N"], made["n"] = _coded([name.partition(" ")[0] for name in names])
@@ -82,7 +86,11 @@ def _json(rows: Sequence[GuestRow], queries: Mapping[str, Any] | None = None) ->
     made["G"], made["g"] = _numbered([row.groups for row in rows])
     made["B"], made["b"] = _numbered([int(row.enabled is False) for row in rows])
     made["id"] = [marked(row.id, 64) for row in rows] if len(rows) <= IDS_LIMIT else []
-    return json.dumps({**made, "queries": queries or None}, ensure_ascii=False, separators=(",", ":")).encode()
+    made["queries"] = queries or None
+    for place, (key, value) in enumerate(made.items()):
+        said = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        yield f'{"," if place else "{"}"{key}":{said}'.encode()
+    yield b"}"
 
 
 def _coded(*columns: Sequence[Any]) -> tuple[Any, ...]:
