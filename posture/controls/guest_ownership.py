@@ -292,7 +292,7 @@ def _owners_of(group: Mapping[str, Any] | None, row: Mapping[str, Any] | None) -
             "Remove-MgGroupOwnerDirectoryObjectByRef -GroupId {id} -DirectoryObjectId {user id}",
             "Remove-EntraGroupOwner -GroupId {id} -OwnerId {user id}",
         ),
-        notes="Add an internal owner first: the last owner of a Microsoft 365 group cannot be removed (unverified).",
+        notes="Add an internal owner first: Graph removes no last owner.",
     ),
     frameworks={
         "mcsb": ("PA-7 (own)",),

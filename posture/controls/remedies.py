@@ -10,7 +10,7 @@ BLOCK_GUEST = Remediation(
     method="PATCH",
     url="https://graph.microsoft.com/v1.0/users/{id}",
     body={"accountEnabled": False},
-    permission="User.EnableDisableAccount.All or User.ReadWrite.All",
+    permission="User.EnableDisableAccount.All + User.Read.All or User.ReadWrite.All",
     role="User Administrator",
     powershell=(
         "Update-MgUser -UserId {id} -AccountEnabled:$false",

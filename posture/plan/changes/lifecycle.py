@@ -395,7 +395,7 @@ def contain_resets(ev: Evidence, finding: Finding) -> Iterator[Step]:
         contained,
         after=(After(f"{control.code}.1", "a company that was renamed looks the same"),),
         choice="Only where nobody can explain the reset.",
-        permission="User.EnableDisableAccount.All + User.RevokeSessions.All",
+        permission="User.EnableDisableAccount.All + User.Read.All + User.RevokeSessions.All",
         notes=(
             "This contains what may have happened. The finding stays until the log no longer holds the reset, or the "
             "actor is approved.",

@@ -160,6 +160,7 @@ def clear_privileged_groups(ev: Evidence, finding: Finding) -> Iterator[Step]:
         2,
         "Take ownership of privileged groups away from people from outside",
         lambda: _standing(ev, code, "group_owners", "owners"),
+        permission="Group.ReadWrite.All + RoleManagement.ReadWrite.Directory",
         choice="Name an internal owner first where there is none.",
         notes=(),
     )
