@@ -710,7 +710,9 @@ def teams_limit_guests(teams_guest_settings: Rows, guests_in_groups: GuestsInGro
         seen.add(team_id)
         try:
             rights = block(row, "guestSettings")
-            creates, deletes = flag(rights, "allowCreateUpdateChannels"), flag(rights, "allowDeleteChannels")
+            deletes = flag(rights, "allowDeleteChannels")
+            # That they may delete is enough to fail, whatever else they may.
+            creates = rights.get("allowCreateUpdateChannels") if deletes else flag(rights, "allowCreateUpdateChannels")
         except UnknownValueError as reason:
             unknown.append(f"the team {team_id}: {reason}")
             continue

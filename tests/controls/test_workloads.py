@@ -303,6 +303,7 @@ class TestTeams:
         deleting = self.judge(team(1, deletes=True), team(2))
         assert (deleting.outcome, deleting.severity) == (Outcome.FAIL, Severity.LOW)
         assert deleting.affected.sample[0]["guests"] == 1
+        assert self.judge(team(1, None, True), team(2)).outcome is Outcome.FAIL, "what is proven stands"
         assert self.judge(guest_memberships=[in_groups(1)]).outcome is Outcome.NOT_APPLICABLE
         assert self.judge(guests=[], guest_memberships=[]).outcome is Outcome.NOT_APPLICABLE
 
