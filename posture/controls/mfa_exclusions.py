@@ -102,6 +102,7 @@ def exclusions(
     return GuestExclusions(
         users=mfa_exclusions if isinstance(mfa_exclusions, Gap) else mfa_exclusions.left_out,
         groups=counts,
+        hidden=told.hidden,
         gone=() if isinstance(privileged_group_members, Gap) else told.missing - counts.keys(),
         not_entra=_not_entra(mfa_exclusions),
         guest_groups=groups if isinstance(groups, Gap) else told.all_guests,

@@ -457,7 +457,8 @@ class GuestExclusions:
     members, a Gap where the guest list was not read; `members` is the Gap where
     external members were not. `groups` maps the id of an excluded group to
     how many externals it holds; a group missing from it was not read. `gone`
-    are excluded groups that are proven not to exist any more.
+    are excluded groups that are proven not to exist any more, `hidden` groups
+    with hidden membership.
     `not_entra` counts guests who sign in by code, Google, SAML or a personal
     account, to whom authentication strengths do not apply; a Gap where unknown.
     `guest_groups` are dynamic groups of all guests (`GroupFacts.all_guests`).
@@ -473,6 +474,7 @@ class GuestExclusions:
     break_glass: Collection[str] = ()
     allowed_groups: Collection[str] = ()
     gone: Collection[str] = ()
+    hidden: Collection[str] = ()
     members: Gap | None = None
     allowed_applications: Collection[str] = (ENTITLEMENT_MANAGEMENT_APP,)
 
@@ -619,7 +621,8 @@ def _unread_exclusions(policy: GuestPolicy, exclusions: GuestExclusions) -> list
     unread = {g for g in policy.excluded_groups - spared - set(exclusions.gone) if exclusions.groups.get(g) is None}
     if unread:
         count = "1 group" if len(unread) == 1 else f"{len(unread)} groups"
-        found.append(f"the members of {count} left out of a policy could not be read")
+        why = " (hidden membership)" if any(g in exclusions.hidden for g in unread) else ""
+        found.append(f"the members of {count} left out of a policy could not be read{why}")
     if isinstance(exclusions.users, Gap):
         if policy.excluded_users - spared:
             found.append("a policy leaves out users by name and the guest list could not be read")
@@ -676,7 +679,7 @@ def guest_mfa(
         (*asked.unknown, *blocked.unknown),
     )
     ids = tuple(p.id for p in policies if p.enforced and p.reaches and p.mfa)
-    notes = _notes(policies, covered)
+    notes = _notes(policies, covered, exclusions)
     if not covered.missing:
         by_strength = covered.types - plain.types - blocked.types
         return _all_kinds(by_strength, exclusions, ids, notes)
@@ -737,10 +740,13 @@ def _all_kinds(
     return GuestMfa("some", "conditional access", (), (reason,), notes, ids)
 
 
-def _notes(policies: list[GuestPolicy], covered: Coverage) -> tuple[str, ...]:
+def _notes(policies: list[GuestPolicy], covered: Coverage, exclusions: GuestExclusions) -> tuple[str, ...]:
     notes = []
     if "serviceProvider" not in covered.types:
         notes.append("Technicians of service providers are not covered; they may be left out.")
+    gone = frozenset().union(*(p.excluded_groups for p in policies)) & set(exclusions.gone)
+    if gone:
+        notes.append(f"Policies still leave out groups that no longer exist ({len(gone)}); take them out.")
     only = sum(p.individuals and not p.reaches and bool(p.mfa) for p in policies)
     if only:
         notes.append(f"Policies that name only users, groups or roles are not counted ({only}).")

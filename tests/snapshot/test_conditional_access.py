@@ -195,6 +195,11 @@ def test_nothing_asks_for_mfa(policies: list[Any]) -> None:
         mfa(*policies, defaults=f.gap("security_defaults"))
 
 
+def test_groups_that_are_gone_are_told() -> None:
+    assert any("no longer exist (1)" in note for note in mfa(users(excludeGroups=[GONE]), gone={GONE}).notes)
+    assert not any("no longer" in note for note in mfa(f.guest_policy(), gone={GONE}).notes)
+
+
 def test_policies_that_reach_chosen_people_are_told() -> None:
     found = mfa(users(includeGuestsOrExternalUsers=None, includeGroups=[f.object_id(1, 1)]))
     assert any("not counted (1)" in note for note in found.notes)
@@ -352,6 +357,8 @@ def test_exclusions_that_were_not_read_are_not_taken_for_empty() -> None:
     by_group = users(excludeGroups=[f.object_id(7, 1)])
     with pytest.raises(UnknownValueError, match="1 group "):
         mfa(by_group)
+    with pytest.raises(UnknownValueError, match="hidden membership"):
+        mfa(by_group, groups={f.object_id(7, 1): None}, hidden={f.object_id(7, 1)})
     by_name = users(excludeUsers=[f.object_id(9)])
     with pytest.raises(UnknownValueError, match="guest list"):
         mfa(by_name, users=f.gap("guests"))
