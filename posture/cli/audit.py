@@ -370,7 +370,7 @@ def compared(home: Path, assessment: "Assessment", snapshot: "Snapshot") -> "Cha
         return None
     try:
         return changes(earlier, assessment, snapshot)
-    except EvidenceError as error:
+    except (EvidenceError, OSError) as error:
         tell(f"The run before this one could not be compared with: {error}")
         return None
 

@@ -194,10 +194,12 @@ def load(path: Path | None = None, *, tenant: str = "") -> Config:
             raise SettingsError(f"{file} is larger than {_FILE_LIMIT:,} bytes")
         text = file.read_text(encoding="utf-8")
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: {error}") from None
     except UnicodeDecodeError:
         raise SettingsError(f"{file} cannot be read: it is not UTF-8 text") from None
+    except ValueError as error:  # of TOML, and of numbers with thousands of digits
+        raise SettingsError(f"{file}: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{file}: brackets stand in each other too deep") from None
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror or error}") from None
     own = tenant or os.environ.get(variable_of("tenant")) or data.get("tenant")
@@ -217,10 +219,12 @@ class _Reader:
                 raise self._unknown(key, {*_PLAIN_KEYS, *_TABLES})
         tenants = self._table(data, "tenants")
         own = self._tenant(tenants, tenant)
+        for table in (data, *tenants.values()):
+            for key, value in table.items():
+                kind = _PLAIN_KEYS.get(key, object)
+                if not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
+                    raise self._bad(key, f"is {value!r}; it must be {_words(kind)}")
         plain = {k: v for k, v in {**data, **own}.items() if k in _PLAIN_KEYS}
-        for key, value in plain.items():
-            if not isinstance(value, _PLAIN_KEYS[key]) or (isinstance(value, bool) and _PLAIN_KEYS[key] is not bool):
-                raise self._bad(key, f"is {value!r}; it must be {_words(_PLAIN_KEYS[key])}")
         self._inside(plain)
         return Config(
             file=self._file,
@@ -394,7 +398,7 @@ class _Reader:
         value = row[key]
         if isinstance(value, date) and not isinstance(value, datetime):
             return value
-        raise self._bad(key, f"is {value!r}; write a date such as 2026-12-31, without quotes", near=str(value))
+        raise self._bad(key, f"is {_literal(value)}; write a date such as 2026-12-31, without quotes", near=str(value))
 
     def _unknown(self, key: str, known: set[str], where: str = "") -> SettingsError:
         near = difflib.get_close_matches(key, known, 1, 0.6)
@@ -423,6 +427,10 @@ def _domain(text: str) -> str:
         return text.strip().rstrip(".").casefold().encode("idna").decode()
     except UnicodeError:
         return text.strip().casefold()
+
+
+def _literal(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
 def _words(kind: type | tuple[type, ...]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from posture.cli.console import tell
-from posture.errors import SettingsError
+from posture.errors import EvidenceError, SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -39,8 +39,12 @@ def emulate(
 
     if faults is not None and not faults.is_file():
         raise SettingsError(f"--faults: {faults} is not a file")
-    tenant = load_tenant(find_sample(source))
-    app = create_app(tenant, allow_writes=allow_writes, faults=load_faults(faults) if faults else None)
+    try:
+        tenant = load_tenant(find_sample(source))
+        planned = load_faults(faults) if faults else None
+    except EvidenceError as error:
+        raise SettingsError(str(error)) from None
+    app = create_app(tenant, allow_writes=allow_writes, faults=planned)
     serve(
         app,
         "127.0.0.1",

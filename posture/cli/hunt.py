@@ -250,12 +250,12 @@ def kql(
     import tempfile
 
     from posture.cli.recorded import recorded
-    from posture.history.runs import beside_evidence
+    from posture.history.runs import ready
     from posture.hunts.kql.pack import write_pack
 
     loaded = connection.load()
     quiet = flag_of(loaded, "quiet", quiet)
-    beside_evidence(out)
+    ready(out)
     with tempfile.TemporaryDirectory(prefix="posture-kql-") as scratch:
         if run is not None:
             connection.unused(f"{run} tells the domains and ids already")

@@ -73,6 +73,7 @@ def run() -> None:
 
 def _status() -> int:
     try:
+        _refuse_empty(sys.argv[1:])
         code = app(prog_name="posture", standalone_mode=False)
     except PostureError as error:
         notes = [note for note in getattr(error, "__notes__", ()) if note]
@@ -90,6 +91,15 @@ def _status() -> int:
     if code == INTERRUPTED:
         _one_line("interrupted")
     return code if isinstance(code, int) else 0
+
+
+def _refuse_empty(words: list[str]) -> None:
+    """Refuse an empty word: a shell variable that is not set must not become the current folder."""
+    for before, word in zip(["", *words], words, strict=False):
+        option, is_one, value = word.partition("=")
+        if not word.strip() or (is_one and option.startswith("--") and not value.strip()):
+            name = option if is_one else before if before.startswith("-") else "an argument"
+            raise SettingsError(f"{name} is empty; was a variable meant that is not set?")
 
 
 def _usage(error: Any) -> int:

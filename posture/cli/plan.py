@@ -37,12 +37,12 @@ def plan(
     from posture.history.runs import place_for
     from posture.plan.build import build
     from posture.plan.write import document, write_plan
-    from posture.snapshot.folder import dump, private_dir
+    from posture.snapshot.folder import dump
 
     loaded = c.load(config)
     saved = recorded(run)
     settings = saved.settings_by(loaded, profile=profile)
-    folder = private_dir(place_for(run, out, "plan"))
+    folder = place_for(run, out, "plan")
     with tempfile.TemporaryDirectory(prefix="posture-plan-") as scratch:
         assessment = evaluate(saved.snapshot, settings, affected=Path(scratch) / "affected")
         made = build(assessment, saved.snapshot, Path(scratch) / "affected")

@@ -81,11 +81,11 @@ def target(config: Config, asked: "Connection") -> Target:
             + ", ".join(METHODS)
             + "), or --sample contoso for the demo"
         )
-    _check_names(values)
+    check_names(values)
     return Target("tenant", cloud_name, values, ca_bundle=bundle)
 
 
-def _check_names(values: Mapping[str, Value]) -> None:
+def check_names(values: Mapping[str, Value]) -> None:
     """Refuse what can be neither a tenant nor an application before the sign-in service is asked."""
     tenant, client = values["tenant"], values["client-id"]
     if tenant.value and not (is_id(str(tenant.value)) or is_domain(str(tenant.value))):

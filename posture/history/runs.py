@@ -205,7 +205,20 @@ def place_for(folder: Path, out: Path | None, below: str = "") -> Path:
     run = run_of(folder)
     if out is None and run is None:
         raise SettingsError(f"{folder} is evidence without a run around it; say with --out where the result goes")
-    return beside_evidence(out or (run or folder) / below)
+    return run if run is not None and out is None and not below else ready(out or (run or folder) / below)
+
+
+def ready(out: Path) -> Path:
+    """Return a folder for results, made where it is missing.
+
+    Raises SettingsError where it lies in evidence, is a link, or cannot be made: that is known before any work.
+    """
+    try:
+        if out.name:  # "." is whatever the shell stands in
+            _no_link(out)
+        return private_dir(beside_evidence(out))
+    except OutputError as error:
+        raise SettingsError(str(error)) from None
 
 
 def beside_evidence(out: Path) -> Path:
@@ -221,4 +234,11 @@ def runs(out: Path, domain: str = "") -> Iterator[Path]:
     homes = [out / domain] if domain else sorted(p for p in out.iterdir() if p.is_dir() and p.name != UNFINISHED)
     for home in homes:
         if home.is_dir():
-            yield from sorted(p for p in home.iterdir() if is_evidence(p / EVIDENCE))
+            yield from sorted(p for p in home.iterdir() if _is_run(p))
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return is_evidence(folder / EVIDENCE)
+    except OSError:  # a folder nobody may enter is passed over: an old run must not stop a new one
+        return False

@@ -81,10 +81,11 @@ def private_dir(path: Path) -> Path:
 
 
 def private_file(path: Path) -> IO[bytes]:
-    """Open a new file for writing that only its owner can read."""
+    """Open a new file for writing that only its owner can read; a link that lies there is not followed."""
     private_dir(path.parent)
     try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag
+        return os.fdopen(os.open(path, flags, 0o600), "wb")
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}. Choose another folder with --out."

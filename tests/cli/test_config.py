@@ -99,7 +99,11 @@ def test_option_before_environment_before_file_before_default(tmp_path, monkeypa
         ("[brand]\ncolour = 'x'", ["is not known"]),
         ("[brand]\nname = 3", ["must be text"]),
         ("[tenants]\nx = 3", ["must be a table"]),
+        ("[tenants.x]\nprofile = 3", ["line 2", "must be text"]),
         ("= = =", ["posture.toml"]),
+        ("x = " + "[" * 5000, ["posture.toml", "too deep"]),
+        ("x = " + "9" * 5000, ["posture.toml", "digits"]),
+        (GOOD.replace("approved = 2026-06-01", "approved = 2026-06-01T00:00:00Z"), ["is 2026-06-01T00:00", "a date"]),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path, text, words):

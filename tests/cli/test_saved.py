@@ -114,7 +114,7 @@ def test_a_live_hunt_finds_what_a_hunt_in_the_run_finds(run: Path) -> None:
         (["assess", "nowhere"], "nowhere does not exist"),
         (["report", "{log}"], "is a file"),
         (["plan", "empty"], "holds no evidence"),
-        (["assess", ""], "holds no evidence"),
+        (["assess", "."], "holds no evidence"),
     ],
 )
 def test_what_cannot_be_meant_is_said_before_anything_is_done(arguments: list[str], words: str, run: Path) -> None:
@@ -125,3 +125,17 @@ def test_what_cannot_be_meant_is_said_before_anything_is_done(arguments: list[st
     assert said.code == 2
     assert words in said.line
     assert said.out == ""
+
+
+def test_no_result_goes_through_a_link(run: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("keep")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "README.md").symlink_to(victim)
+    assert "is a link" in posture("report", str(run), "--format", "junit", "--out", "link").line
+    assert "is a link" in posture("kql", str(run), "--out", "link").line
+    assert posture("kql", str(run), "--out", "pack").code == 4
+    assert victim.read_text() == "keep"
+    assert not any((tmp_path / "elsewhere").iterdir())

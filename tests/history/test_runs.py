@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from posture.errors import OutputError, SettingsError
+from posture.history import runs
 from posture.history.runs import finish, start
 from posture.snapshot.types import Tenant
 
@@ -38,3 +39,18 @@ def test_no_run_ends_behind_a_link(tmp_path):
         finish(run, tmp_path / "reports", CONTOSO, TAKEN_AT)
     assert not any(elsewhere.iterdir())
     assert run.is_dir(), "what was read is kept"
+
+
+def test_a_run_that_nobody_may_enter_is_passed_over(tmp_path, monkeypatch):
+    for name in ("closed", "open"):
+        (tmp_path / "contoso.example" / name / "evidence").mkdir(parents=True)
+        (tmp_path / "contoso.example" / name / "evidence" / "manifest.json").write_text("{}")
+    known = runs.is_evidence
+
+    def refused(folder):  # rights mean nothing to root, who runs tests in containers
+        if folder.parent.name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return known(folder)
+
+    monkeypatch.setattr(runs, "is_evidence", refused)
+    assert [r.name for r in runs.runs(tmp_path)] == ["open"]
