@@ -172,16 +172,19 @@ def _piece(kind: str, x: float, length: float) -> list[Markup]:
         return [svg("rect", class_="f", x=x, y=0, width=length, height=14, rx=3)]
     if kind == "w":
         return [svg("rect", class_="w", x=x, y=0, width=length, height=14, rx=3), *_hatch(x, 0.0, length, 14.0)]
+    if kind == "mt":  # dots, as a pass is an outline too and grey is no colour to everybody
+        box = svg("rect", class_=kind, x=x + 0.75, y=0.75, width=max(length - 1.5, 0.5), height=12.5, rx=2.5)
+        return [box, svg("path", class_="dots", d=f"M{x + 6:.1f} 7H{x + max(length - 5.0, 6.1):.1f}")]
     return [svg("rect", class_=kind, x=x + 0.75, y=0.75, width=max(length - 1.5, 0.5), height=12.5, rx=2.5)]
 
 
 def _dot(kind: str) -> Markup:
-    inner = (
-        _piece("f" if kind == "e" else kind, 0.0, 12.0)
-        if kind != "w"
-        else [
+    inner = _piece("f" if kind == "e" else kind, 0.0, 12.0)
+    if kind == "w":
+        inner = [
             svg("rect", class_="w", width=12, height=14, rx=3),
             svg("path", class_="hatch", d="M0 13L8 0M5 14L13 2"),
         ]
-    )
+    if kind == "pt":
+        inner.append(svg("path", class_="tick", d="M3 7.2L5.2 9.6L9 4.6"))
     return svg("svg", *inner, class_="dot", viewBox="0 0 12 14", aria_hidden="true")

@@ -221,9 +221,27 @@ def open_findings(assessment: Assessment) -> list[Finding]:
 
 
 def found(finding: Finding) -> str:
-    """Return what was found as a sentence; where to look by hand with its steps as people read them."""
-    told = steps(finding.summary) if finding.outcome is Outcome.MANUAL else finding.summary
-    return sentence(told)
+    """Return what was found as a sentence.
+
+    What was not assessed for want of a permission, licence or wish says what
+    unlocks it: the answer itself stands in the gaps. Where to look by hand has
+    its steps as people read them.
+    """
+    gap = finding.gap
+    if finding.outcome is Outcome.NOT_ASSESSED and gap is not None and gap.reason in _PLAIN:
+        return f"{REASONS[gap.reason].capitalize()}: {_after(gap.unlock)}"
+    return sentence(steps(finding.summary) if finding.outcome is Outcome.MANUAL else finding.summary)
+
+
+_PLAIN = {
+    GapReason.PERMISSION,
+    GapReason.LICENCE,
+    GapReason.NOT_ASKED,
+    GapReason.DECLINED,
+    GapReason.CLOUD,
+    GapReason.NOT_COLLECTED,
+}
+"""Reasons that say all a reader needs; with the others the answer matters."""
 
 
 def sentence(words: str) -> str:
@@ -368,7 +386,7 @@ def gains(assessment: Assessment) -> dict[str, float]:
     }
 
 
-_SHORT = 3
+_SHORT = 4
 """Words up to which a sentence such as "List the partners" is not enough alone."""
 
 

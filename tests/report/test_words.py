@@ -280,3 +280,11 @@ def test_numbers_and_ages():
     assert dates.days_between(None, now) is None
     assert dates.days_between(datetime(2027, 1, 1, tzinfo=UTC), now) == 0
     assert dates.percent(0.914) == "91 %"
+
+
+def test_what_was_not_assessed_says_what_unlocks_it_and_keeps_an_odd_answer(assessment):
+    finding = next(g for g in assessment.findings if g.outcome is Outcome.NOT_ASSESSED)
+    lacking = replace(finding, gap=Gap("groups", GapReason.PERMISSION, "/groups: 403", permission="Group.Read.All"))
+    assert words.found(lacking) == "Permission missing: grant Group.Read.All and consent to it, then run again."
+    odd = replace(finding, summary="allowInvitesFrom: fewFriends", gap=Gap("x", GapReason.UNKNOWN_VALUE, "fewFriends"))
+    assert words.found(odd) == "allowInvitesFrom: fewFriends."
