@@ -177,18 +177,28 @@ def user_types_are_true(
         "of them signing in": t.active,
     }
     affected = _concerned(external_members, homes)
-    told = f"{number(counts['other'], 'member')} from outside, {number(t.active, 'guest')} with credentials here"
     if counts["other"] or t.active:
-        return failed(f"{told} who sign in.", observed=seen, affected=affected)
+        told = []
+        if counts["other"]:
+            told.append(
+                f"{number(counts['other'], 'member')} {'comes' if counts['other'] == 1 else 'come'} from outside"
+            )
+        if t.active:
+            signs = "signs" if t.active == 1 else "sign"
+            told.append(f"{number(t.active, 'guest')} {signs} in with credentials of this tenant")
+        return failed(f"{'; '.join(told)}.", observed=seen, affected=affected)
     if counts[""]:
-        told = f"the home tenant of {number(counts[''], 'member')} from outside could not be told"
-        raise not_known(told, guest_domain_tenants)
+        where = f"the home tenant of {number(counts[''], 'member')} from outside could not be told"
+        raise not_known(where, guest_domain_tenants)
     if t.unknown:
         raise UnknownValueError(f"where the credentials of {number(t.unknown, 'guest')} live could not be told")
     if t.unclear:
-        told = f"whether {number(t.unclear, 'guest')} with credentials here sign in is not known"
-        raise not_known(told, guest_sign_in_activity)
+        whether = f"whether {number(t.unclear, 'guest')} with credentials here sign in is not known"
+        raise not_known(whether, guest_sign_in_activity)
     if counts["approved"] or inside:
-        told = f"{counts['approved']:,} members from approved partners, {inside:,} guests with credentials here, idle."
-        return partial(told, observed=seen, affected=affected)
+        idle = (
+            f"{number(counts['approved'], 'member')} from approved partners; {number(inside, 'guest')} with credentials "
+            "of this tenant, not signing in."
+        )
+        return partial(idle, observed=seen, affected=affected)
     return passed("Nobody from outside is a member unnoticed, and no guest has credentials here.", observed=seen)

@@ -461,10 +461,10 @@ def sharing_is_limited_to_partner_domains(
             return partial(
                 f"Sharing with people who sign in is limited to {_many(domains)}; links for anyone go to any domain."
             )
-        return passed(f"Sharing is limited to {_many(domains)}; Entra allows no fewer.")
+        return passed(f"Sharing is limited to {_many(domains)}, and Entra lets all of them be invited.")
     if sharing == "existingExternalUserSharingOnly" and not cis:
         return partial("No list limits sharing; it reaches guests the directory already has, of any domain.")
-    return failed("Files can be shared with any domain.")
+    return failed("No list limits sharing: files can go to people of any domain.")
 
 
 def _many(domains: set[str]) -> str:
