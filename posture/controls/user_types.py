@@ -196,9 +196,7 @@ def user_types_are_true(
         whether = f"whether {number(t.unclear, 'guest')} with credentials here sign in is not known"
         raise not_known(whether, guest_sign_in_activity)
     if counts["approved"] or inside:
-        idle = (
-            f"{number(counts['approved'], 'member')} from approved partners; {number(inside, 'guest')} with credentials "
-            "of this tenant, not signing in."
-        )
-        return partial(idle, observed=seen, affected=affected)
+        members, guests = number(counts["approved"], "member"), number(inside, "guest")
+        told = [f"{members} from approved partners", f"{guests} with credentials of this tenant, not signing in"]
+        return partial(f"{'; '.join(told)}.", observed=seen, affected=affected)
     return passed("Nobody from outside is a member unnoticed, and no guest has credentials here.", observed=seen)
