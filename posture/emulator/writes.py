@@ -235,7 +235,11 @@ def _restore(data: Dataset, target: Target) -> tuple[int, Any]:
 
 
 def _reference(data: Dataset, method: str, target: Target, listing: Listing, value: Object) -> tuple[int, Any]:
-    """Add or remove a reference (`…/$ref`) or an object of its own, or change a single-valued relationship."""
+    """Add or remove a reference (`…/$ref`) or an object of its own, or change a single-valued relationship.
+
+    The last owner of a group stays.
+    Source: https://learn.microsoft.com/graph/api/group-delete-owners
+    """
     nav = target.nav
     assert nav is not None
     rows = data.writable(target.version, listing)
@@ -257,6 +261,8 @@ def _reference(data: Dataset, method: str, target: Target, listing: Listing, val
         kept = [h for h in held if str(h.get("id") if isinstance(h, dict) else h).lower() != gone]
         if len(kept) == len(held):
             raise answers.not_found(target.tail[0])
+        if not kept and (listing.path, nav.name) == ("groups", "owners"):
+            raise answers.bad_request("The group must have at least one owner, hence this owner cannot be removed.")
         row[nav.name] = kept
         _hand_licences(data, listing, nav.name, row, target.tail[0], gives=False)
     elif method == "DELETE" and not nav.many and not target.tail and row.get(nav.name) is not None:

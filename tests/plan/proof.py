@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,18 @@ def steps_of(plan: Plan, codes: Iterable[str]) -> list[Placed]:
     wanted = set(codes)
     shared = {p.step.same_as for p in plan.steps if p.step.control in wanted}
     return [p for p in plan.steps if p.step.control in wanted or p.step.id in shared]
+
+
+def with_hands(steps: Iterable[Placed], owner: str) -> list[Placed]:
+    """Return the steps with what people do between them: give groups that outsiders own alone an owner from inside."""
+    found = list(steps)
+    last = next((p.step for p in found if p.step.id == "GUEST-PRV-004.3"), None)
+    groups = sorted({r.url.rpartition("/owners/")[0] for r in last.requests}) if last else []
+    body = {"@odata.id": f"{GRAPH}/v1.0/directoryObjects/{owner}"}
+    named = tuple(
+        Request("POST", f"{g}/owners/$ref", body, undo=(Request("DELETE", f"{g}/owners/{owner}/$ref"),)) for g in groups
+    )
+    return [replace(p, step=replace(p.step, requests=named)) if p.step.id == "GUEST-PRV-004.2" else p for p in found]
 
 
 def forward(steps: Iterable[Placed]) -> Iterable[tuple[bool, Request]]:

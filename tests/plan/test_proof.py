@@ -12,12 +12,14 @@ from posture.plan.build import build
 from posture.plan.changes.by_hand import BY_HAND
 from posture.settings import Profile, Settings, Thresholds
 from tests.plan.conftest import Base, Start
-from tests.plan.proof import BAD, backward, forward, steps_of, worse
+from tests.plan.proof import BAD, backward, forward, steps_of, with_hands, worse
 
 EMERGENCY = ("46ae188a-dd56-4933-93a6-379e253e8094", "58bc0405-bbe9-4f75-a14b-d6f3eab936b2")
 """Contoso's emergency accounts, as its operator would name them."""
 INSIDE = "469b5af8-8280-4cda-9b47-0eab14618011"
 """Contoso's guest with an account of the tenant itself."""
+INTERNAL = "fa1bc5a9-ac4a-4e7c-8986-5576ec5ee35c"
+"""One of contoso's own people."""
 APPROVED = (
     "4fb599c0-cb5c-44bf-9d67-b94e78f8cc4f",
     "7da8d646-4a3f-4620-bd9c-c33393cce30e",
@@ -146,7 +148,7 @@ def test_remedy(case: Case, base: Base, start: Start) -> None:
     first = base(case.tenant, case.settings)
     before = first.outcomes[case.code]
     assert before in ("fail", "partial"), f"{case.tenant} does not fail {case.code}"
-    steps = steps_of(first.plan, (*case.also, case.code))
+    steps = with_hands(steps_of(first.plan, (*case.also, case.code)), INTERNAL)
     tenant = start(case.tenant)
     tenant.send(forward(steps))
     after = tenant.audit(case.settings)
@@ -179,7 +181,7 @@ def test_the_whole_plan(name: str, base: Base, start: Start) -> None:
     """All steps in order make nothing worse but what comes to apply, and taken back last first restore everything."""
     settings = Case("", name).settings
     first = base(name, settings)
-    steps = list(first.plan.steps)
+    steps = with_hands(first.plan.steps, INTERNAL)
     tenant = start(name)
     tenant.send(forward(steps))
     after = tenant.audit(settings)
