@@ -1,14 +1,17 @@
 """`posture report`: render a finished run again, offline."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from posture.cli import options as o
 from posture.cli.choices import flag_of, view_of
-from posture.cli.console import say, say_all, say_bytes, say_json, width
-from posture.errors import SettingsError
+from posture.cli.console import say, say_all, say_bytes, say_json, tell, width
+from posture.errors import EvidenceError, SettingsError
+
+if TYPE_CHECKING:
+    from posture.report.view import RunView
 
 
 def register(app: typer.Typer) -> None:
@@ -79,6 +82,9 @@ def report(
             options=options,
             concerned=Path(scratch),
         )
+        said = _odd(run_of(run) or run, view) if options.people else ""
+        if said:
+            tell(said)
         if "terminal" in wanted:
             from posture.report.terminal import summary
 
@@ -96,3 +102,29 @@ def report(
                 say_json({"files": written})
             else:
                 say_all(written)
+
+
+def _odd(run: Path, view: "RunView") -> str:
+    """Return a sentence where assessment.json is not what the evidence gives; "" where it is, or is not there."""
+    import io
+
+    from posture.report import FORMATS
+    from posture.snapshot.folder import parse
+
+    file = run / FORMATS["json"].file
+    if not file.is_file():
+        return ""
+    buffer = io.BytesIO()
+    FORMATS["json"].render(view, buffer)
+    was, now = file.read_bytes(), buffer.getvalue()
+    if was == now:
+        return ""
+    try:
+        old = parse(was, str(file))
+    except EvidenceError as error:
+        return f"{error}. The reports show what the evidence gives."
+    if not isinstance(old, dict) or old.get("tool") == parse(now, str(file)).get("tool"):
+        why = "it, the manifest or the settings were changed after the run"
+    else:
+        why = "another version of posture wrote it"
+    return f"{file} is not what the evidence gives now: {why}. The reports show what the evidence gives."

@@ -92,3 +92,34 @@ def test_people_stay_out_of_impacts_where_the_file_says_so(audited: Path, tmp_pa
     settings.write_text("no-people = true\n")
     by_file = rendered(audited, tmp_path / "a", "html", "--config", str(settings))
     assert by_file == rendered(audited, tmp_path / "b", "html", "--no-people")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("assessment.json", b'"outcome": "fail"', b'"outcome": "pass"', "were changed after the run"),
+        ("assessment.json", b"{", b"", "is not JSON"),
+        ("evidence/settings.json", b'"stale_days": 90', b'"stale_days": 9000', "were changed after the run"),
+        (
+            "evidence/manifest.json",
+            b'"taken_at": "2026-11-20',
+            b'"taken_at": "2026-11-21',
+            "were changed after the run",
+        ),
+        ("assessment.json", b'"version": "', b'"version": "0.0.', "another version of posture wrote it"),
+    ],
+)
+def test_a_run_whose_assessment_does_not_follow_from_its_evidence_is_called_so(
+    audited: Path, tmp_path: Path, name: str, old: bytes, new: bytes, words: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(audited, run)
+    said = posture("report", str(run), "--format", "junit")
+    assert (said.code, said.err) == (0, "")
+    held = (run / name).read_bytes()
+    assert old in held
+    (run / name).write_bytes(held.replace(old, new, 1))
+    said = posture("report", str(run), "--format", "junit")
+    assert said.code == 0
+    assert words in said.err
+    assert str(run / "assessment.json") in said.err
