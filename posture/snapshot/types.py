@@ -100,8 +100,20 @@ class Gap:
                 return "Sign in again, then run again."
             case GapReason.MANUAL:
                 return "Attest it in posture.toml after looking at the place named."
-            case _:
-                return "Run again; if it stays, see the detail."
+            case GapReason.THROTTLED:
+                return "Run again at a quieter hour; Graph asks for longer pauses than posture waits."
+            case GapReason.SERVER:
+                return "Run again later; the service failed for longer than posture tries."
+            case GapReason.INCOMPLETE:
+                return "Run again while fewer objects are made and deleted."
+            case GapReason.ANSWER:
+                return "Run again; if it stays, something between posture and Graph may change the answers."
+            case GapReason.NOT_FOUND:
+                return "Look in the portal whether the tenant has it; if so, run again."
+            case GapReason.QUERY:
+                return "Run again; if it stays, a newer posture may ask what Graph takes now."
+            case GapReason.ERROR:
+                return "Report it: the mistake is posture's."
 
 
 class Rows(Protocol):
