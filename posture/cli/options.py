@@ -26,7 +26,9 @@ Auth = Annotated[
         "environment or token.",
     ),
 ]
-CloudName = Annotated[str | None, typer.Option("--cloud", metavar="CLOUD", help="global, usgov, dod or china.")]
+CloudName = Annotated[
+    str | None, typer.Option("--cloud", metavar="CLOUD", help="global, usgov, dod or china; global otherwise.")
+]
 TenantId = Annotated[str | None, typer.Option("--tenant", metavar="ID|DOMAIN", help="The tenant to sign in to.")]
 ClientId = Annotated[
     str | None, typer.Option("--client-id", metavar="ID", help="The app registration to sign in with.")
@@ -56,7 +58,7 @@ FailOn = Annotated[
     typer.Option(
         "--fail-on",
         metavar="SEVERITY",
-        help="Exit 1 at this severity or above: critical, high, medium, low, info or never.",
+        help="Exit 1 at this severity or above: critical, high, medium, low, info or never; high otherwise.",
     ),
 ]
 Formats = Annotated[
