@@ -102,7 +102,7 @@ def _remedy(remedy: Remedy, places: Mapping[str, Placed]) -> Iterator[str]:
     for sentence in remedy.impact:
         yield f"- {prose(sentence)}"
     if remedy.table is not None:
-        yield f"- All of them, one a line, are in {code(table_name(remedy))}."
+        yield f"- The whole list behind these numbers is {code(table_name(remedy))}."
     if remedy.impact:
         yield ""
     for step in remedy.steps:
