@@ -534,7 +534,8 @@ class _Reading:
             if len(row) > LINE_LIMIT:
                 raise AnswerError(f"{wanted.path}: the {wanted.whole} of {row_id} take more than {LINE_LIMIT:,} bytes")
             self._writer.add(row_id, row)
-        self._source.notes.append(f"{len(paths)} rows had 20 or more {wanted.whole} and were asked for by id")
+        rows = "1 row" if len(paths) == 1 else f"{len(paths):,} rows"
+        self._source.notes.append(f"{rows} had 20 or more {wanted.whole} and were asked for by id")
 
     def _checkpoint(self) -> None:
         """Keep what is needed to go on from here after a kill."""

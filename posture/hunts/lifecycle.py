@@ -279,14 +279,15 @@ class LateRedemptions:
         changed = moment(guest.row.get("externalUserStateChangeDateTime"))
         if changed is None or guest.created is None:
             return
-        holds = {name: n for name in ("groups", "apps", "roles", "owns") if (n := getattr(reach, name))}
+        held = {"group": reach.groups, "application": reach.apps, "role": reach.roles, "owned object": reach.owns}
+        holds = ", ".join(many(n, one) for one, n in held.items() if n)
         row = {
             "time": stamp(changed),
             "who": str(guest.row.get("mail") or guest.row.get("userPrincipalName") or ""),
             "who_id": guest.id,
             "invited": stamp(guest.created),
             "days": (changed - guest.created).days,
-            "holds": ", ".join(f"{n} {name}" for name, n in holds.items()),
+            "holds": holds,
             "place": "guests",
         }
         (self._holding if holds else self._bare).add(changed, {k: v for k, v in row.items() if v not in (None, "")})

@@ -489,7 +489,7 @@ def _table(value: Any) -> DataTable | None:
         return None
     if any(isinstance(cell, Mapping | list | tuple) for row in value for cell in row.values()):
         return None
-    rows = tuple(tuple(marked(json_text(cell), 120) for cell in row.values()) for row in value)
+    rows = tuple(tuple("–" if cell == "" else marked(json_text(cell), 120) for cell in row.values()) for row in value)
     return DataTable(tuple(_spaced(str(key)) for key in value[0]), rows)
 
 
