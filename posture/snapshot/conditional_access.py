@@ -744,9 +744,14 @@ def _notes(policies: list[GuestPolicy], covered: Coverage, exclusions: GuestExcl
     notes = []
     if "serviceProvider" not in covered.types:
         notes.append("Technicians of service providers are not covered; they may be left out.")
-    gone = frozenset().union(*(p.excluded_groups for p in policies)) & set(exclusions.gone)
+    left_out = frozenset().union(*(p.excluded_groups for p in policies))
+    gone = left_out & set(exclusions.gone)
     if gone:
         notes.append(f"Policies still leave out groups that no longer exist ({len(gone)}); take them out.")
+    named = {b.casefold() for b in exclusions.break_glass} & (left_out - gone)
+    unread = sum(exclusions.groups.get(g) is None for g in named)
+    if unread:
+        notes.append(f"Groups in break_glass_ids whose members could not be read are taken at your word ({unread}).")
     only = sum(p.individuals and not p.reaches and bool(p.mfa) for p in policies)
     if only:
         notes.append(f"Policies that name only users, groups or roles are not counted ({only}).")

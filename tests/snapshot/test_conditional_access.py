@@ -200,6 +200,12 @@ def test_groups_that_are_gone_are_told() -> None:
     assert not any("no longer" in note for note in mfa(f.guest_policy(), gone={GONE}).notes)
 
 
+def test_a_break_glass_group_that_was_not_read_is_told() -> None:
+    policy = users(excludeGroups=[BREAK_GLASS])
+    assert any("at your word (1)" in note for note in mfa(policy).notes)
+    assert not any("at your word" in note for note in mfa(policy, groups={BREAK_GLASS: 0}).notes)
+
+
 def test_policies_that_reach_chosen_people_are_told() -> None:
     found = mfa(users(includeGuestsOrExternalUsers=None, includeGroups=[f.object_id(1, 1)]))
     assert any("not counted (1)" in note for note in found.notes)
