@@ -124,6 +124,25 @@ VARIATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         {USERS: one(GUEST, lambda row: {**row, "mail": "henrik.bauer@gmail.com", "otherMails": []})},
     ),
     "a guest with a role": ("hardened", {ROLES: _held(HELPDESK)}),
+    "a guest in a group that may join another": (
+        "hardened",
+        {
+            GROUPS: every(
+                lambda row: {**row, "members": [*row["members"], GUEST]} if row["displayName"] == "Trustees" else row
+            ),
+            "v1.0/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances.ndjson": lambda rows: [
+                {
+                    "id": "made-up-eligibility-1",
+                    "accessId": "member",
+                    "groupId": "5170c282-8d5d-42c5-a611-69427cd216d3",
+                    "principalId": "5c2693e0-250f-4c34-896f-58f78f6c8c75",
+                    "memberType": "direct",
+                    "startDateTime": "2026-05-04T08:00:00Z",
+                    "endDateTime": None,
+                }
+            ],
+        },
+    ),
     "policies that are off": (
         "hardened",
         {

@@ -121,6 +121,7 @@ CASES = (
     Case("GUEST-PRV-001", "a guest with a role"),
     Case("GUEST-PRV-001", leaves="partial", why="Guest Inviter is a role that is tolerated"),
     Case("GUEST-PRV-002"),
+    Case("GUEST-PRV-002", "a guest in a group that may join another"),
     Case("GUEST-PRV-003"),
     Case("GUEST-PRV-004"),
     Case("GUEST-PRV-005"),

@@ -196,9 +196,16 @@ def _standing(ev: Evidence, code: str, fact: str, key: str) -> Iterator[Request]
 def _group_eligibilities(ev: Evidence, code: str) -> Iterator[Request]:
     holders = _holders(ev, code)
     url = ev.url("/identityGovernance/privilegedAccess/group/eligibilityScheduleRequests")
-    for row in ev.rows("group_eligibilities"):
-        who = holders.get(str(row.get("principalId", "")).casefold())
-        if who is None:
+    rows = list(ev.rows("group_eligibilities"))
+    nested = outsiders_of(ev.fact("privileged_group_members"), {str(row.get("principalId", "")) for row in rows})
+    for row in rows:
+        principal = str(row.get("principalId", "")).casefold()
+        who, inside = holders.get(principal), nested.get(principal)
+        if who is not None:
+            whose = label(who)
+        elif inside and any(str(p.get("id", "")).casefold() in holders for p in inside.people):
+            whose = f"the group {ev.groups.get(principal, principal)}, everybody in it"
+        else:
             continue
         same = {k: row.get(k) for k in ("accessId", "principalId", "groupId")}
         name = ev.groups.get(str(row.get("groupId", "")).casefold(), str(row.get("groupId")))
@@ -206,7 +213,7 @@ def _group_eligibilities(ev: Evidence, code: str) -> Iterator[Request]:
             "POST",
             url,
             {"action": "adminRemove", **same, "justification": _JUSTIFICATION},
-            f"{label(who)}: eligible for {name}",
+            f"{whose}: eligible for {name}",
             undo=(Request("POST", url, {"action": "adminAssign", **same, **_schedule(row)}),),
         )
 
