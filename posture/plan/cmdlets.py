@@ -1,6 +1,6 @@
 """The cmdlet of Microsoft Graph PowerShell that sends a request of the plan, with its ids and its body.
 
-Every name was looked up in its own page.
+Where a name could be looked up it was, in its own page.
 Source: https://learn.microsoft.com/powershell/module/?view=graph-powershell-1.0
 """
 

@@ -7,9 +7,12 @@ from posture.errors import UnknownValueError
 from posture.plan.changes.cross_tenant import guests_by_tenant, partners
 from posture.plan.changes.invitations import entra_list, inviting_principals, proposal
 from posture.plan.evidence import Evidence
+from posture.plan.impact.census import entries, last_use
 from posture.plan.impact.logs import People, SignIns
+from posture.plan.impact.staying import GONE
 from posture.plan.types import Table
-from posture.snapshot.power import is_team, outsiders_of
+from posture.snapshot.guests import Guest
+from posture.snapshot.power import is_team, kind_of, outsiders_of
 from posture.snapshot.types import Gap
 
 Rows = Iterator[tuple[Any, ...]]
@@ -18,7 +21,7 @@ Rows = Iterator[tuple[Any, ...]]
 def table(ev: Evidence, code: str) -> Table | None:
     """Return the list behind the impact of a control; None where there is none, or what makes it was not read."""
     make = _TABLES.get(code)
-    made = make(ev) if make is not None else None
+    made = _leaving(ev, code) if code in GONE else make(ev) if make is not None else None
     return made if made is not None and next(made.rows(), None) is not None else None
 
 
@@ -128,6 +131,72 @@ def _people(found: People) -> Table:
             yield name, key, count, "guest" if key in found.guests else "member"
 
     return Table(("who", "id", "times", "kind"), rows)
+
+
+_SIDES = ("guest_sign_in_activity", "guest_memberships", "guest_owned_objects", "guest_app_roles")
+_SHOWN = 20
+"""Groups, roles or objects named in one cell; the rest is counted."""
+
+
+def _leaving(ev: Evidence, code: str) -> Table | None:
+    """List the guests a clean-up concerns: when last seen, and what each of them holds."""
+    if ev.gap("guests"):
+        return None
+    holders, unread = _roles_of(ev), [n for n in _SIDES if ev.gap(n)]
+
+    def told(guest: Guest, fact: str, keys: tuple[str, ...], of: Callable[[list[Mapping[str, Any]]], list[str]]) -> str:
+        return "not read" if fact in unread else _some(of(entries(guest, fact, *keys)))
+
+    def rows() -> Rows:
+        for row, guest in ev.affected_guests(code, *_SIDES):
+            inside = entries(guest, "guest_memberships", "transitiveMemberOf", "memberOf")
+            groups = [m for m in inside if kind_of(m) == "group"]
+            roles = [_name(m) for m in inside if kind_of(m) == "directoryRole"]
+            roles += holders.get(guest.id.casefold(), ())
+            for group in groups:
+                passed = holders.get(str(group.get("id")).casefold(), ())
+                roles += [f"{role} through {_name(group, ev.groups)}" for role in passed]
+            yield (
+                row.get("displayName") or "",
+                guest.id,
+                row.get("mail") or row.get("userPrincipalName") or "",
+                "not read" if "guest_sign_in_activity" in unread else last_use(guest),
+                "not read" if "guest_memberships" in unread else _some([_name(g, ev.groups) for g in groups]),
+                _some(roles) or ("not read" if ev.gap("role_assignments", "role_eligibilities") else ""),
+                told(guest, "guest_owned_objects", ("ownedObjects",), lambda found: [_name(o) for o in found]),
+                told(guest, "guest_app_roles", ("appRoleAssignments",), lambda found: [_resource(r) for r in found]),
+            )
+
+    return Table(("guest", "id", "address", "activity", "groups", "roles", "owns", "applications"), rows)
+
+
+def _roles_of(ev: Evidence) -> Mapping[str, list[str]]:
+    """Return the names of the roles that principals, groups among them, hold or may take, by id in lower case."""
+    names = {str(r.get("id")).casefold(): str(r.get("displayName") or r.get("id")) for r in ev.rows("role_definitions")}
+    found: dict[str, list[str]] = {}
+    for fact, suffix in (("role_assignments", ""), ("role_eligibilities", " (eligible)")):
+        for row in ev.rows(fact):
+            role = str(row.get("roleDefinitionId"))
+            told = f"{names.get(role.casefold(), role)}{suffix}"
+            listed = found.setdefault(str(row.get("principalId")).casefold(), [])
+            if told not in listed:
+                listed.append(told)
+    return found
+
+
+def _name(row: Mapping[str, Any], names: Mapping[str, str] | None = None) -> str:
+    key = str(row.get("id") or "")
+    return str(row.get("displayName") or (names or {}).get(key.casefold()) or key)
+
+
+def _resource(row: Mapping[str, Any]) -> str:
+    return str(row.get("resourceDisplayName") or row.get("resourceId") or "")
+
+
+def _some(names: list[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    more = len(distinct) - _SHOWN
+    return "; ".join(distinct[:_SHOWN]) + (f"; and {more:,} more" if more > 0 else "")
 
 
 _TABLES: Mapping[str, Callable[[Evidence], Table | None]] = {

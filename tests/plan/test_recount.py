@@ -249,6 +249,27 @@ def test_pending_invitations(raw: Raw, told: Told) -> None:
     assert f"{sum(bool(apps.get(g)) for g in old)} assigned to applications" in held
 
 
+def test_cleaning_up_lists_what_each_guest_holds(raw: Raw, write: Write) -> None:
+    """Who, when last seen, which groups and roles: for each guest of the finding, not for those named in it alone."""
+    affected = gzip.decompress((write("contoso").audited.affected / "GUEST-INV-006.ndjson.gz").read_bytes())
+    wanted = {r["id"] for r in map(json.loads, affected.splitlines()) if not r.get("accepted")}
+    called = {g["id"]: g["displayName"] for g in raw.rows("groups")}
+    titles = {r["id"]: r["displayName"] for r in raw.rows("roleManagement/directory/roleDefinitions")}
+    held = defaultdict(set)
+    for row in raw.rows("roleManagement/directory/roleAssignments"):
+        held[row["principalId"]].add(titles[row["roleDefinitionId"]])
+    listed = {r[1]: r for r in table(write, "GUEST-INV-006")}
+    assert listed.keys() == wanted
+    for guest, cells in listed.items():
+        assert len(cells[4].split("; ")) == len({called[g] for g in raw.groups_of[guest]})
+        for role in held[guest]:
+            assert role in cells[5].split("; ")
+        for group in raw.groups_of[guest]:
+            for role in held[group]:
+                assert f"{role} through {called[group]}" in cells[5].split("; ")
+    assert any(cells[5] != "-" for cells in listed.values())
+
+
 def test_closing_cross_tenant_access(raw: Raw, told: Told, write: Write) -> None:
     home = {r["id"]: r.get("tenantId") for r in raw.rows("tenantRelationships/findTenantInformationByDomainName")}
     named = {p["tenantId"] for p in raw.rows("policies/crossTenantAccessPolicy/partners")}

@@ -141,7 +141,7 @@ class Walk:
 
     def see(self, guest: Guest, noted: Iterable[str]) -> None:
         """Count one guest; `noted` are the tallies that concern them where nobody accepted that."""
-        member_of = _entries(guest, "guest_memberships", "transitiveMemberOf", "memberOf")
+        member_of = entries(guest, "guest_memberships", "transitiveMemberOf", "memberOf")
         groups = [str(m.get("id")).casefold() for m in member_of if kind_of(m) == "group"]
         _count(self._census, guest, groups, self._since)
         if self._watched and guest.id.casefold() in self._watched:
@@ -327,8 +327,8 @@ def _holding(
         groups,
         roles[:20],
         bool(roles) or guest.id.casefold() in principals or any(g in principals or g in privileged for g in groups),
-        bool(_entries(guest, "guest_owned_objects", "ownedObjects")),
-        bool(_entries(guest, "guest_app_roles", "appRoleAssignments")),
+        bool(entries(guest, "guest_owned_objects", "ownedObjects")),
+        bool(entries(guest, "guest_app_roles", "appRoleAssignments")),
         not all(kinds),
     )
 
@@ -356,7 +356,7 @@ def _hold(held: Held, guest: Guest, has: _Holding, recorded: bool) -> None:
     if len(held.named) == NAMED and held.named[-1][0] < place:
         return
     count = len(has.groups)
-    told = [_when(guest)] if recorded else []
+    told = [last_use(guest)] if recorded else []
     told += [f"in {count} group{'' if count == 1 else 's'}"] if count else []
     told += [", ".join(has.roles[:2]) if has.roles else "with a role"] if has.role else []
     name = str(guest.row.get("displayName") or guest.row.get("mail") or guest.id)
@@ -365,14 +365,16 @@ def _hold(held: Held, guest: Guest, has: _Holding, recorded: bool) -> None:
     del held.named[NAMED:]
 
 
-def _when(guest: Guest) -> str:
+def last_use(guest: Guest) -> str:
+    """Say when a guest last got in or tried to, for whom sign-in activity was read."""
     got_in, seen = _signed_in(guest), guest.last_seen
     if got_in is not None:
         return f"last seen {got_in.date()}"
     return f"last attempt {seen.date()}" if seen is not None else "no sign-in on record"
 
 
-def _entries(guest: Guest, fact: str, *keys: str) -> list[Mapping[str, Any]]:
+def entries(guest: Guest, fact: str, *keys: str) -> list[Mapping[str, Any]]:
+    """Return the objects a side list holds for a guest, under the first of some keys that is there."""
     row = guest.side.get(fact)
     listed = next((row[k] for k in keys if k in row), None) if row else None
     return [e for e in listed if isinstance(e, Mapping)] if isinstance(listed, list) else []

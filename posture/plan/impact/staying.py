@@ -9,7 +9,7 @@ from posture.plan.impact.sentences import Telling, count, impact
 from posture.snapshot.power import outsiders_of
 from posture.snapshot.types import Gap
 
-_GONE = {
+GONE = {
     "GUEST-INV-006": "would have to be invited again",
     "GUEST-INV-007": "would lose access before they accept, or have to be invited again",
     "GUEST-LIF-001": "would be blocked",
@@ -21,10 +21,11 @@ _GONE = {
     "GUEST-LIF-011": "would be blocked where nobody can explain the reset",
     "GUEST-PRV-006": "would lose a licence",
 }
+"""What becomes of the guests a finding concerns, by control."""
 _PENDING = ("GUEST-INV-006", "GUEST-INV-007")
 
 
-@impact(*_GONE)
+@impact(*GONE)
 def removing(t: Telling) -> Iterator[str]:
     """Tell who, when last seen, and which groups and roles they hold."""
     held = t.held
@@ -34,7 +35,7 @@ def removing(t: Telling) -> Iterator[str]:
             yield "Who would be concerned could not be counted from what was read."
         yield from t.missing("Who would be concerned", *needed)
         return
-    yield f"{count(held.guests, 'guest')} {_GONE[t.code]}."
+    yield f"{count(held.guests, 'guest')} {GONE[t.code]}."
     if t.code in _PENDING and held.first is not None and held.last is not None:
         yield f"They were invited from {held.first.date()} to {held.last.date()}."
     if held.oldest is not None and held.newest is not None:
