@@ -47,7 +47,8 @@ def formats_of(config: "Config", option: list[str] | None) -> tuple[str, ...]:
     """Return the report formats to write: those that always are, and those asked for."""
     from posture.report import DEFAULT_FORMATS, formats
 
-    return tuple(f.name for f in formats((*DEFAULT_FORMATS, *config.several("format", option).value)))
+    wanted = config.several("format", option)
+    return tuple(f.name for f in formats((*DEFAULT_FORMATS, *wanted.value), wanted.named("format")))
 
 
 def view_of(

@@ -59,11 +59,14 @@ def report(
     from posture.report import formats as known_formats
     from posture.report.view import RunView
 
-    wanted = tuple(formats or ("html", "md"))
-    known_formats(w for w in wanted if w != "terminal")
+    loaded = c.load(config)
+    named = loaded.several("format", formats)
+    wanted = tuple(named.value if formats else dict.fromkeys(("html", "md", *named.value)))
+    known_formats((w for w in wanted if w != "terminal"), named.named("format"))
     if stdout and len(wanted) != 1:
         raise SettingsError("--stdout takes exactly one --format")
-    loaded = c.load(config)
+    if flag_of(loaded, "json", json_out) and "terminal" in wanted:
+        raise SettingsError("--format terminal is for people; leave --json out")
     brand = brand_of(loaded)
     options = view_of(loaded, wanted, no_people=no_people, paper=paper, short=short, browser=browser)
     saved = recorded(run)

@@ -66,12 +66,12 @@ FORMATS: Mapping[str, Format] = {
 DEFAULT_FORMATS = ("html", "md", "json", "csv")
 
 
-def formats(names: Iterable[str]) -> tuple[Format, ...]:
-    """Return the formats named, each once. Raises SettingsError for one that is not there."""
+def formats(names: Iterable[str], said: str = "--format") -> tuple[Format, ...]:
+    """Return the formats named, each once. Raises SettingsError for one that is not there; `said` is who names it."""
     chosen = []
     for name in dict.fromkeys(names):
         if name not in FORMATS:
-            raise SettingsError(f"--format {name!r} is not one of {', '.join(FORMATS)}.")
+            raise SettingsError(f"{said} {name!r} is not one of {', '.join(FORMATS)}.")
         chosen.append(FORMATS[name])
     return tuple(chosen)
 

@@ -123,3 +123,14 @@ def test_a_run_whose_assessment_does_not_follow_from_its_evidence_is_called_so(
     assert said.code == 0
     assert words in said.err
     assert str(run / "assessment.json") in said.err
+
+
+def test_formats_come_from_the_environment_too(audited: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTURE_FORMAT", "junit")
+    assert posture("report", str(audited), "--out", str(tmp_path / "all")).code == 0
+    assert {p.name for p in (tmp_path / "all").iterdir()} == {"report.html", "report.md", "junit.xml"}
+    assert posture("report", str(audited), "--format", "sarif", "--out", str(tmp_path / "one")).code == 0
+    assert [p.name for p in (tmp_path / "one").iterdir()] == ["findings.sarif"]
+    monkeypatch.setenv("POSTURE_FORMAT", "docx")
+    assert "POSTURE_FORMAT 'docx' is not one of" in posture("report", str(audited)).line
+    assert "leave --json out" in posture("report", str(audited), "--format", "terminal", "--json").line
