@@ -12,6 +12,7 @@ from posture.cli import options as o
 from posture.cli.choices import fail_on_of, flag_of, formats_of, lookback_of, out_of, profile_of, sources_of, view_of
 from posture.cli.connection import Connection, asking
 from posture.cli.console import fitting, say, say_all, say_json, tell, width
+from posture.cli.exits import FINDINGS, NOT_ASSESSED
 from posture.errors import EvidenceError, GraphError, PostureError, SettingsError, StoppedError
 from posture.settings import Settings, Severity
 
@@ -112,7 +113,7 @@ def collect(
         for gap in missing:
             say_all(fitting(f"  {gap.name}: {gap.reason.value}. {terminal(gap.unlock or gap.detail, 300)}", width()))
         say(str(place))
-    raise typer.Exit(3 if missing else 0)
+    raise typer.Exit(NOT_ASSESSED if missing else 0)
 
 
 def assess(
@@ -396,9 +397,9 @@ def exit_code(assessment: "Assessment", fail_on: Severity | None) -> int:
         accepted = finding.accepted is not None and finding.accepted.covers == "all"
         is_open = finding.outcome in (Outcome.FAIL, Outcome.PARTIAL) and not accepted
         if is_open and fail_on is not None and finding.severity.rank >= fail_on.rank:
-            return 1
+            return FINDINGS
     unseen = {Outcome.NOT_ASSESSED, Outcome.ERROR}
-    return 3 if any(f.outcome in unseen for f in assessment.findings) else 0
+    return NOT_ASSESSED if any(f.outcome in unseen for f in assessment.findings) else 0
 
 
 _VIEW = ("no_people", "paper", "short", "browser")

@@ -9,6 +9,7 @@ from posture.cli import options as o
 from posture.cli.choices import flag_of, lookback_of, profile_of, sources_of
 from posture.cli.connection import Connection, asking
 from posture.cli.console import fitting, say, say_all, say_json, tell, width
+from posture.cli.exits import NOT_ASSESSED
 from posture.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def hunt(
     else:
         for line in _lines(found, changed):
             say_all(fitting(line, width()))
-    raise typer.Exit(3 if any(r.not_run for r in found.runs) else 0)
+    raise typer.Exit(NOT_ASSESSED if any(r.not_run for r in found.runs) else 0)
 
 
 def _check(

@@ -6,18 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from posture import __version__
+from posture.cli.exits import INTERRUPTED, NO_AUDIT, USAGE
 from posture.errors import PostureError, SettingsError, StoppedError
-
-USAGE = 2
-"""Usage or configuration, before any call to Graph."""
-FINDINGS = 1
-"""Findings at or above --fail-on."""
-NOT_ASSESSED = 3
-"""Something not assessed or in error."""
-NO_AUDIT = 4
-"""No audit made."""
-INTERRUPTED = 130
-"""Ctrl-C, as shells count it."""
 
 app = typer.Typer(
     name="posture",

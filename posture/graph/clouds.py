@@ -72,14 +72,6 @@ CLOUDS: Mapping[str, Cloud] = MappingProxyType(
 )
 
 
-def cloud_named(name: str) -> Cloud:
-    """Return a cloud by name; SettingsError names those there are."""
-    found = CLOUDS.get(name.casefold())
-    if found is None:
-        raise SettingsError(f"--cloud {name!r} is none of {', '.join(CLOUDS)}.")
-    return found
-
-
 def loopback_root(url: str) -> str:
     """Return the root of a Graph-like server on this computer, without a trailing slash.
 

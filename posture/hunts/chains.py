@@ -19,7 +19,6 @@ from posture.settings import Severity
 _REDEEM = a.names(a.REDEEM)
 _ROLES, _OWNERS, _GROUPS, _APPS = a.names(a.ROLES), a.names(a.OWNERS), a.names(a.GROUPS), a.names(a.APP_ROLES)
 _GIVEN = _ROLES | _OWNERS | _GROUPS | _APPS
-_GROUP_OWNER = a.folded("Add owner to group")
 _STEPS = 50
 
 

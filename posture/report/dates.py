@@ -52,11 +52,6 @@ def iso_second(when: datetime | None) -> str:
     return f"{(when if when.tzinfo is UTC else when.astimezone(UTC)).isoformat()[:19]}Z"
 
 
-def days_between(earlier: datetime | None, later: datetime) -> int | None:
-    """Return whole days, None where the earlier time is not known; a time in the future gives 0."""
-    return None if earlier is None else max(0, (later - earlier).days)
-
-
 def percent(share: float) -> str:
     """Return 0.914 as 91 %; cut and never rounded up, so that 100 % is all of it and 60 % is not a little less."""
     return "under 1 %" if 0 < share < 0.01 else f"{int(100 * share + 1e-9)} %"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from posture.cli import console, main
+from posture.cli import console, exits, main
 from posture.cli.config import SETTINGS, unknown_variables, variable_of
 from posture.report import FORMATS
 from tests.cli.run import posture
@@ -99,14 +99,14 @@ def test_a_mistake_of_ours_never_looks_like_findings(monkeypatch):
 
     monkeypatch.setattr("posture.controls.page.rows", broken)
     said = posture("controls", "list")
-    assert said.code == main.NO_AUDIT
+    assert said.code == exits.NO_AUDIT
     assert "this is a mistake in posture (KeyError in cli/controls.py, line " in said.line
     assert len(said.err.splitlines()) == 1
     assert "owned" not in said.err
 
     monkeypatch.setenv("POSTURE_VERBOSE", "1")
     said = posture("controls", "list")
-    assert said.code == main.NO_AUDIT
+    assert said.code == exits.NO_AUDIT
     assert "Traceback" in said.err
     assert "owned" in said.err
     assert all(c.isprintable() or c == "\n" for c in said.err)
@@ -120,14 +120,14 @@ def test_a_mistake_in_one_source_is_one_line_and_the_others_go_on(monkeypatch, t
 
     monkeypatch.setitem(gatherers(), "domains", replace(gatherers()["domains"], function=broken))
     said = posture("collect", "--sample", "dayone", "--quiet", "--out", str(tmp_path))
-    assert said.code == main.NOT_ASSESSED
+    assert said.code == exits.NOT_ASSESSED
     assert said.line.startswith("posture: that gatherer domains failed is a mistake in posture (KeyError in collect/")
     assert len(said.err.splitlines()) == 1
 
 
 def test_a_name_no_file_system_takes_is_one_line():
     said = posture("assess", "x" * 300)
-    assert said.code == main.NO_AUDIT
+    assert said.code == exits.NO_AUDIT
     assert "too long" in said.line
     assert len(said.line) < 250
 
@@ -243,7 +243,7 @@ def test_a_reader_that_goes_away_costs_nothing():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_results_that_cannot_be_printed_are_no_success():
     said = _run("posture controls list >/dev/full")
-    assert said.returncode == main.NO_AUDIT
+    assert said.returncode == exits.NO_AUDIT
     assert said.stderr.startswith("posture: the results cannot be printed")
 
 
