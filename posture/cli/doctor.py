@@ -238,13 +238,15 @@ def setup(
     Nothing is sent: copy what suits you, or hand it to whoever may register applications.
     """
     from posture.cli import config as c
+    from posture.cli.target import check_names
     from posture.collect import setup as s
     from posture.graph.clouds import CLOUDS
 
     loaded = c.load(config, tenant=tenant or "")
     name = str(loaded.one_of("cloud", cloud, CLOUDS, "global").value)
-    tenant = str(loaded.value("tenant", tenant, "").value)
-    client_id = str(loaded.value("client-id", client_id, "").value)
+    given = {"tenant": loaded.value("tenant", tenant, ""), "client-id": loaded.value("client-id", client_id, "")}
+    check_names(given)
+    tenant, client_id = (str(given[n].value) for n in ("tenant", "client-id"))
     tools = {"azure-cli": s.azure_cli, "powershell": s.powershell, "terraform": s.terraform}
     if dialect not in {*tools, "all"}:
         raise SettingsError(f"--as is {dialect!r}; one of {', '.join(tools)} or all")

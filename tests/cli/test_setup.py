@@ -131,6 +131,8 @@ def test_the_consent_address_is_that_of_the_cloud() -> None:
         (["--control", "GUEST-XXX-001"], ["XXX-001"]),
         (["--as", "chef"], ["chef", "terraform"]),
         (["--cloud", "moon"], ["moon", "usgov"]),
+        (["--tenant", "a b; rm -rf /"], ["--tenant"]),
+        (["--client-id", "$(id)"], ["--client-id"]),
     ],
 )
 def test_wrong_words_are_one_line(arguments: list[str], words: list[str]) -> None:
