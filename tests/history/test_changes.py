@@ -56,8 +56,8 @@ def test_findings_settings_and_guests_are_compared():
     text = _report(_tenant("two", "2026-11-20", policy={"allowInvitesFrom": "everyone"}, users=later))
     part = text.partition("## Changes since")[2].partition("\n## ")[0]
     assert "10 November 2026" in part
-    assert "1 guests gone" in part
-    assert "1 renamed" in part
+    assert "1 guest gone" in part
+    assert "1 guest renamed" in part
     assert "GUEST-INV-001" in part
     assert "allowInvitesFrom" in part
     assert "loosened" in part
