@@ -110,7 +110,7 @@ def _found(where: "Target", session: "Session", checks: "list[Check]", declined:
     gaps = {c.gatherer.name: c.gap for c in checks if c.gap is not None}
     account = dict(session.meta.get("account", {}))
     granted = tuple(map(str, account.get("permissions") or ()))
-    kept = [c for c in checks if c.gap is None and c.gatherer.name not in declined]
+    kept = [c for c in checks if c.gatherer.name not in declined]
     return {
         "target": where.label,
         "cloud": session.cloud,
@@ -141,7 +141,8 @@ def _found(where: "Target", session: "Session", checks: "list[Check]", declined:
             for c in checks
         ],
         "controls": _controls(gaps, {c.gatherer.name for c in checks} - declined, declined),
-        "requests": sum(c.requests or 0 for c in kept),
+        "requests": sum(c.at_least if c.requests is None else c.requests for c in kept),
+        "requests_at_least": sum(c.at_least for c in kept),
         "requests_unknown": sorted(c.gatherer.name for c in kept if c.requests is None),
         "seconds": round(max((c.seconds for c in kept), default=0.0), 1),
     }

@@ -107,14 +107,16 @@ def _unlocks(found: Mapping[str, Any], width: int) -> Iterator[str]:
 
 
 def _cost(found: Mapping[str, Any], width: int) -> Iterator[str]:
+    least, most = found["requests_at_least"], plural(found["requests"], "request")
+    how_many = f"about {most}" if least == found["requests"] else f"between {least:,} and {most}"
     words = (
-        f"An audit takes about {plural(found['requests'], 'request')} and at least {_time(found['seconds'])} "
+        f"An audit takes {how_many} and at least {_time(found['seconds'])} "
         "(0.4 s a page is a guess; Graph's own limits on sign-in activity and logs are counted in)."
     )
     yield from fitting(words, width)
     if found["requests_unknown"]:
         names = ", ".join(found["requests_unknown"])
-        yield from fitting(f"Not counted, unknown until read: {names}.", width)
+        yield from fitting(f"Counted as one request each, unknown until read: {names}.", width)
     dear = [s for s in found["sources"] if s["readable"] and s["cost"] and s["declinable"] and not s["declined"]]
     for s in dear:
         yield from fitting(f"{s['source']}: {s['cost']}; --decline {s['source']} leaves it out.", width, "  ")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from posture.collect.registry import gatherers
 from posture.controls.registry import catalogue
+from posture.emulator.tenant import find_sample, load_tenant
 from tests.cli.run import Said, posture
+from tests.collect.made import made
 from tests.collect.world import run, tenant
 from tests.samples.reading import read
 
@@ -75,13 +78,46 @@ def test_requests_are_what_an_audit_sends(tmp_path: Path, sample: str) -> None:
         if not source["readable"] or source["requests"] is None or name == "organization":
             continue
         needs = {"organization", *gatherers()[name].after} - {name}
-        emulated = tenant(sample, page_size=0)
+        emulated = load_tenant(find_sample(sample))
         alone = len(run(emulated, tmp_path / "a", needs | {name}).sent) - len(run(emulated, tmp_path / "b", needs).sent)
         if source["at_most"]:
             assert alone <= source["requests"], name
         else:
             topped_up = 2 if "20 or more" in source["cost"] else 0
             assert source["requests"] <= alone <= source["requests"] + topped_up, (name, alone, source["requests"])
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_all_requests_are_those_of_an_audit(tmp_path: Path, sample: str) -> None:
+    """Refused sources too; a list whose length nobody tells counts as one page, and these have few."""
+    found = _doctor("--sample", sample)
+    sent = len(run(load_tenant(find_sample(sample)), tmp_path / "run", None).sent)
+    assert found["requests_at_least"] <= sent <= found["requests"] + 2 * len(found["requests_unknown"])
+    assert not any(s["at_most"] for s in found["sources"])
+
+
+def test_excluded_groups_that_are_gone_are_counted(tmp_path: Path) -> None:
+    """More of them than the tenant has groups: each is asked about all the same."""
+    tenant = tmp_path / "tenant"
+    shutil.copytree(find_sample("hardened"), tenant)
+    file = tenant / "v1.0/identity/conditionalAccess/policies.ndjson"
+    policies = [json.loads(line) for line in file.read_text().splitlines()]
+    policies[0]["conditions"]["users"]["excludeGroups"] += [f"0000dead-0000-4000-8000-{n:012d}" for n in range(45)]
+    file.write_text("".join(json.dumps(p) + "\n" for p in policies))
+    name = "privileged_group_members"
+    (source,) = (s for s in _doctor("--sample", str(tenant))["sources"] if s["source"] == name)
+    needs = {"organization", *gatherers()[name].after}
+    runs = [run(load_tenant(tenant), tmp_path / str(n), w).sent for n, w in enumerate((needs | {name}, needs))]
+    alone = len(runs[0]) - len(runs[1])
+    assert 3 <= alone <= source["requests"]
+
+
+def test_where_a_list_is_long_the_requests_lie_between_two_numbers(tmp_path: Path) -> None:
+    emulated = made(tmp_path / "tenant", 3_000)
+    found = _doctor("--sample", str(tmp_path / "tenant"))
+    sent = len(run(emulated, tmp_path / "run", None).sent)
+    assert found["requests_at_least"] <= sent <= found["requests"] + 2 * len(found["requests_unknown"])
+    assert found["requests_at_least"] < found["requests"]
 
 
 def test_one_question_a_source(tmp_path: Path) -> None:
