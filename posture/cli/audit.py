@@ -366,7 +366,7 @@ def compared(home: Path, assessment: "Assessment", snapshot: "Snapshot") -> "Cha
     """Return what changed since the run before this one; None where there is none to compare with."""
     from posture.history.changes import changes, previous
 
-    earlier = previous(home, snapshot.tenant.id, snapshot.taken_at)
+    earlier = previous(home, snapshot.tenant.id, snapshot.taken_at, assessment.settings)
     if earlier is None:
         return None
     try:

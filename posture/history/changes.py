@@ -16,8 +16,9 @@ from posture.assess.types import Assessment, Finding
 from posture.controls.registry import Outcome
 from posture.errors import EvidenceError
 from posture.history.runs import EVIDENCE, runs
-from posture.settings import Severity
+from posture.settings import Settings, Severity
 from posture.snapshot.folder import parse
+from posture.snapshot.settings_file import load_settings
 from posture.snapshot.store import load
 from posture.snapshot.types import Rows, Snapshot
 from posture.snapshot.values import moment
@@ -51,10 +52,12 @@ _RANK = {"pass": 0, "not-applicable": 0, "partial": 1, "fail": 2}
 _UNSEEN = {Outcome.NOT_ASSESSED.value, Outcome.ERROR.value, Outcome.MANUAL.value}
 
 
-def previous(home: Path, tenant_id: str, before: datetime) -> Path | None:
+def previous(home: Path, tenant_id: str, before: datetime, settings: Settings) -> Path | None:
     """Return the newest run of this tenant under `home` taken before a moment; None where there is none.
 
-    A run that cannot be read is passed over: an old folder must not stop a new audit.
+    Where its evidence was judged several times, that is the run with our profile
+    and parameters, else the first. A run that cannot be read is passed over: an
+    old folder must not stop a new audit.
     """
     found: list[tuple[datetime, Path]] = []
     for run in runs(home.parent, home.name) if home.is_dir() else ():
@@ -67,7 +70,16 @@ def previous(home: Path, tenant_id: str, before: datetime) -> Path | None:
         same = isinstance(tenant, dict) and tenant.get("id") == tenant_id
         if same and taken is not None and taken < before:
             found.append((taken, run))
-    return max(found)[1] if found else None
+    newest = [run for taken, run in found if taken == max(found)[0]]
+    return next((run for run in newest if _judged_by(run, settings)), newest[0] if newest else None)
+
+
+def _judged_by(run: Path, settings: Settings) -> bool:
+    try:
+        was = load_settings(run / EVIDENCE)
+    except (OSError, EvidenceError):
+        return False
+    return (was.profile, was.thresholds) == (settings.profile, settings.thresholds)
 
 
 def changes(earlier: Path, assessment: Assessment, snapshot: Snapshot) -> Changes:

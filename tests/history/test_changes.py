@@ -108,3 +108,12 @@ def test_an_older_run_that_is_damaged_does_not_stop_the_audit():
     assert again.code in (0, 3)
     assert "could not be compared" in again.err
     assert "Traceback" not in again.err
+
+
+def test_evidence_judged_again_by_other_rules_does_not_hide_what_changed():
+    said = posture("audit", "--sample", _tenant("one", "2026-11-10"), "--quiet")
+    assert posture("assess", said.out.splitlines()[-1], "--profile", "scuba-aad", "--quiet").code in (0, 1, 3)
+    text = _report(_tenant("two", "2026-11-20", policy={"allowInvitesFrom": "everyone"}))
+    part = text.partition("## Changes since")[2].partition("\n## ")[0]
+    assert "another profile" not in part
+    assert "GUEST-INV-001" in part
