@@ -1,7 +1,5 @@
 """Every fault at every source that is one answer or one short list; the others are in test_faults_lists.py."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.collect.matrix import row
@@ -10,8 +8,8 @@ from tests.collect.world import known_gatherers
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
-def test_no_crash_no_false_pass_no_row_lost_or_doubled(tmp_path: Path, name: str) -> None:
-    found = row(name, tmp_path)
+def test_no_crash_no_false_pass_no_row_lost_or_doubled(name: str) -> None:
+    found = row(name)
     assert found.wrong == []
     assert found.cells >= 73
     assert found.writes == []
