@@ -57,7 +57,23 @@ def say_json(value: Any) -> None:
     """Print machine output."""
     from posture.snapshot.folder import dump
 
-    say_bytes(dump(value))
+    try:
+        say_bytes(dump(value))
+    except TypeError:  # a path that is no UTF-8
+        say_bytes(dump(_all_in_utf8(value)))
+
+
+def _all_in_utf8(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _all_in_utf8(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_all_in_utf8(v) for v in value]
+    return in_utf8(value) if isinstance(value, str) else value
+
+
+def in_utf8(name: str) -> str:
+    """Return a file's name as JSON can hold it: bytes that are no UTF-8 become the sign for what is unknown."""
+    return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def width() -> int:

@@ -1,6 +1,7 @@
 """The command line: one typer app; its commands import what they need when they run."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -72,6 +73,9 @@ def _status() -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except OSError as error:  # what no command foresaw: a folder without rights, a name too long, a full disk
+        if not _stands_somewhere():
+            _one_line("the current folder is gone; change to another")
+            return USAGE
         if not error.filename or not error.strerror:
             return _bug(error)
         _one_line(f"{str(error.filename)[:120]}: {error.strerror}")
@@ -81,6 +85,14 @@ def _status() -> int:
     if code == INTERRUPTED:
         _one_line("interrupted")
     return code if isinstance(code, int) else 0
+
+
+def _stands_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
 
 
 def _refuse_empty(words: list[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posture.cli.config import Config, Value
+from posture.cli.console import in_utf8
 from posture.errors import EvidenceError, SettingsError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Target:
     def label(self) -> str:
         """A few words for people."""
         if self.kind == "sample" and self.sample is not None:
-            return f"sample tenant {self.sample.name}"
+            return f"sample tenant {in_utf8(self.sample.name)}"
         return self.url if self.kind == "loopback" else f"Microsoft Graph ({self.cloud})"
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 from posture.cli import console, exits, main
 from posture.cli.config import SETTINGS, unknown_variables, variable_of
+from posture.emulator.tenant import find_sample
 from posture.report import FORMATS
 from tests.cli.run import posture
 
@@ -264,3 +266,24 @@ def test_json_stands_alone_on_stdout(arguments):
     said = posture(*arguments, "--json")
     json.loads(said.out)
     assert said.err == ""
+
+
+def test_a_folder_whose_name_is_no_utf8(tmp_path):
+    place = os.fsdecode(os.fsencode(tmp_path) + b"/o\xff")
+    try:
+        shutil.copytree(find_sample("dayone"), place)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    said = posture("collect", "--sample", place, "--quiet", "--json", "--out", f"{place}/runs")
+    assert said.code == exits.NOT_ASSESSED
+    assert json.loads(said.out)["run"].startswith(str(tmp_path / "o\ufffd"))
+
+
+def test_a_current_folder_that_is_gone(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    said = posture("audit", "--sample", "dayone")
+    assert said.code == exits.USAGE
+    assert "the current folder is gone" in said.line
