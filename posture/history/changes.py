@@ -28,9 +28,9 @@ from posture.snapshot.values import moment
 class Change:
     """One difference to an earlier run.
 
-    `kind` is opened, resolved, came-back, worse, better, grown (an accepted
-    risk), setting, guests or not-comparable; `code` the control it is about or "". `words` is one plain
-    sentence, which may hold tenant text.
+    `kind` is opened, resolved, worse, better, grown (an accepted risk), setting
+    or not-comparable; `code` the control it is about or "", `severity` how bad
+    it is now or None. `words` is one plain sentence, which may hold tenant text.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed since an earlier run, taken at `since`; `counts` are guests added, removed and so on."""
+    """What changed since an earlier run, taken at `since`; `counts` says in words what became of how many guests."""
 
     since: datetime
     rows: tuple[Change, ...] = ()
