@@ -276,7 +276,7 @@ class Job:
         return terms_of(self._asked(), lookback_days=days, wanted=self._wanted(), declined=self.declined)
 
     async def _read(self, run: Path) -> "Snapshot":
-        from posture.cli.progress import shown
+        from posture.cli.progress import shown, tell_event
         from posture.cli.target import opened
         from posture.collect.run import Plan, collect
         from posture.history.runs import EVIDENCE
@@ -285,7 +285,7 @@ class Job:
         if self.where is None:
             raise AssertionError("assess reads nothing")
         with shown(quiet=self.quiet) as progress:
-            async with opened(self.where, on_event=_event if self.verbose else None) as session:
+            async with opened(self.where, on_event=tell_event if self.verbose else None) as session:
                 if not self.quiet:
                     tell(f"Reading {self.where.label} …")
                 plan = Plan(
@@ -378,12 +378,6 @@ def compared(home: Path, assessment: "Assessment", snapshot: "Snapshot") -> "Cha
 
 class NoAuditError(PostureError):
     """Nothing could be read, so nothing was judged."""
-
-
-def _event(event: Any) -> None:
-    if event.kind in {"retry", "wait", "pace", "token"}:
-        wait = f", again in {event.seconds:.1f} s" if event.seconds else ""
-        tell(f"  {event.kind}: {event.url_path} (try {event.attempt}): {event.detail}{wait}")
 
 
 def exit_code(assessment: "Assessment", fail_on: Severity | None) -> int:

@@ -34,6 +34,7 @@ def doctor(
     lookback_days: o.Lookback = None,
     json_out: o.Json = False,
     quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
 ) -> None:
     """Before an audit: what is readable, and what would unlock more.
 
@@ -52,7 +53,8 @@ def doctor(
     days = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days)).thresholds
     if not flag_of(loaded, "quiet", quiet):
         tell(f"Asking {where.label} one question per source …")
-    found = asyncio.run(_ask(where, wanted, left_out, days.lookback_days))
+    aloud = flag_of(loaded, "verbose", verbose)
+    found = asyncio.run(_ask(where, wanted, left_out, days.lookback_days, aloud))
     found["settings"] = settings
     found["unknown_variables"] = unknown_variables()
     if flag_of(loaded, "json", json_out):
@@ -84,13 +86,16 @@ def _settings(config: "Config", where: "Target", given: Mapping[str, Any]) -> di
     return shown
 
 
-async def _ask(where: "Target", include: frozenset[str], declined: frozenset[str], days: int) -> dict[str, Any]:
+async def _ask(
+    where: "Target", include: frozenset[str], declined: frozenset[str], days: int, aloud: bool
+) -> dict[str, Any]:
     import tempfile
 
+    from posture.cli.progress import tell_event
     from posture.cli.target import opened
     from posture.collect.check import check
 
-    async with opened(where) as session:
+    async with opened(where, on_event=tell_event if aloud else None) as session:
         with tempfile.TemporaryDirectory() as scratch:
             checks = await check(
                 session.reader,

@@ -81,6 +81,13 @@ def words(seconds: float) -> str:
     return f"about {seconds / 60:.0f} min to go" if seconds > 90 else f"about {max(seconds, 1):.0f} s to go"
 
 
+def tell_event(event: Any) -> None:
+    """Say what waits or is tried again, for --verbose."""
+    if event.kind in {"retry", "wait", "pace", "token"}:
+        wait = f", again in {event.seconds:.1f} s" if event.seconds else ""
+        tell(f"  {event.kind}: {event.url_path} (try {event.attempt}): {event.detail}{wait}")
+
+
 @contextmanager
 def shown(*, quiet: bool) -> Iterator[Any]:
     """Yield a callable that takes progress steps, or None."""

@@ -14,6 +14,7 @@ from posture.emulator.tenant import find_sample, load_tenant
 from tests.cli.run import Said, posture
 from tests.collect.made import made
 from tests.collect.world import run, tenant
+from tests.emulator.world import tenant_at
 from tests.samples.reading import read
 
 SAMPLES = ("contoso", "dayone", "hardened", "halfblind")
@@ -152,6 +153,17 @@ def test_a_table_for_people() -> None:
     for words in ("guest_sign_in_activity", "Needs Entra ID P1", "Grant GroupMember.Read.All", "GUEST-LIF-001"):
         assert words in said.out, words
     assert posture("doctor", "--sample", "hardened", "--quiet").code == 0
+
+
+def test_what_is_tried_again_is_told_to_who_asks(tmp_path: Path) -> None:
+    tenant_at(
+        tmp_path / "bad",
+        {},
+        'permissions = "all"\n[[faults]]\nkind = "status"\npath = "v1.0/domains"\non = "first"\nstatus = 502\n',
+    )
+    said = posture("doctor", "--sample", str(tmp_path / "bad"), "--verbose")
+    assert "  retry: /v1.0/domains (try 1): 502" in said.err
+    assert "retry" not in posture("doctor", "--sample", str(tmp_path / "bad")).err
 
 
 def test_it_says_where_each_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
