@@ -56,8 +56,8 @@ def previous(home: Path, tenant_id: str, before: datetime, settings: Settings) -
     """Return the newest run of this tenant under `home` taken before a moment; None where there is none.
 
     Where its evidence was judged several times, that is the run with our profile
-    and parameters, else the first. A run that cannot be read is passed over: an
-    old folder must not stop a new audit.
+    and parameters, else the first. A run that was never judged or cannot be read
+    is passed over: an old folder must not stop a new audit.
     """
     found: list[tuple[datetime, Path]] = []
     for run in runs(home.parent, home.name) if home.is_dir() else ():
@@ -68,7 +68,7 @@ def previous(home: Path, tenant_id: str, before: datetime, settings: Settings) -
         taken = moment(manifest.get("taken_at")) if isinstance(manifest, dict) else None
         tenant = manifest.get("tenant") if isinstance(manifest, dict) else None
         same = isinstance(tenant, dict) and tenant.get("id") == tenant_id
-        if same and taken is not None and taken < before:
+        if same and taken is not None and taken < before and _assessed(run).is_file():
             found.append((taken, run))
     newest = [run for taken, run in found if taken == max(found)[0]]
     return next((run for run in newest if _judged_by(run, settings)), newest[0] if newest else None)
@@ -90,8 +90,14 @@ def changes(earlier: Path, assessment: Assessment, snapshot: Snapshot) -> Change
     return Changes(before.taken_at, tuple(rows), _guests(before, snapshot))
 
 
+def _assessed(run: Path) -> Path:
+    """Return the file with a run's findings; an edition without people has the same outcomes and counts."""
+    whole = run / "assessment.json"
+    return whole if whole.is_file() else run / "assessment.no-people.json"
+
+
 def _assessment(run: Path) -> Mapping[str, Any]:
-    file = run / "assessment.json"
+    file = _assessed(run)
     try:
         found = parse(file.read_bytes(), str(file))
     except OSError as error:

@@ -117,3 +117,15 @@ def test_evidence_judged_again_by_other_rules_does_not_hide_what_changed():
     part = text.partition("## Changes since")[2].partition("\n## ")[0]
     assert "another profile" not in part
     assert "GUEST-INV-001" in part
+
+
+def test_runs_without_people_are_compared_and_one_that_was_never_judged_is_passed_over():
+    audit = ("audit", "--quiet", "--no-people", "--fail-on", "never", "--sample")
+    assert posture(*audit, _tenant("one", "2026-11-01")).code in (0, 3)
+    assert posture("collect", "--quiet", "--sample", _tenant("between", "2026-11-10")).code in (0, 3)
+    said = posture(*audit, _tenant("two", "2026-11-20", policy={"allowInvitesFrom": "everyone"}))
+    assert "compared" not in said.err
+    text = (Path(said.out.splitlines()[-1]) / "report.no-people.md").read_text()
+    part = text.partition("## Changes since")[2].partition("\n## ")[0]
+    assert "1 November 2026" in part
+    assert "GUEST-INV-001" in part
