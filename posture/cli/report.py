@@ -62,13 +62,16 @@ def report(
     loaded = c.load(config)
     named = loaded.several("format", formats)
     wanted = tuple(named.value if formats else dict.fromkeys(("html", "md", *named.value)))
-    known_formats((w for w in wanted if w != "terminal"), named.named("format"))
+    made = known_formats((w for w in wanted if w != "terminal"), named.named("format"))
     if stdout and len(wanted) != 1:
         raise SettingsError("--stdout takes exactly one --format")
     if flag_of(loaded, "json", json_out) and "terminal" in wanted:
         raise SettingsError("--format terminal is for people; leave --json out")
     brand = brand_of(loaded)
     options = view_of(loaded, wanted, no_people=no_people, paper=paper, short=short, browser=browser)
+    lists = [f.name for f in made if f.people_only]
+    if lists and formats and not options.people:
+        raise SettingsError(f"--format {lists[0]} is a list of people; leave it or --no-people out")
     saved = recorded(run)
     snapshot = saved.snapshot
     written_to = run if stdout or wanted == ("terminal",) else place_for(run, out)
@@ -85,7 +88,7 @@ def report(
             options=options,
             concerned=Path(scratch),
         )
-        said = _odd(run_of(run) or run, view) if options.people else ""
+        said = _odd(run_of(run) or run, view)
         if said:
             tell(said)
         if "terminal" in wanted:
@@ -114,7 +117,7 @@ def _odd(run: Path, view: "RunView") -> str:
     from posture.report import FORMATS
     from posture.snapshot.folder import parse
 
-    file = run / FORMATS["json"].file
+    file = run / FORMATS["json"].file_of(view)
     if not file.is_file():
         return ""
     buffer = io.BytesIO()

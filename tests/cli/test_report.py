@@ -134,3 +134,9 @@ def test_formats_come_from_the_environment_too(audited: Path, tmp_path: Path, mo
     monkeypatch.setenv("POSTURE_FORMAT", "docx")
     assert "POSTURE_FORMAT 'docx' is not one of" in posture("report", str(audited)).line
     assert "leave --json out" in posture("report", str(audited), "--format", "terminal", "--json").line
+
+
+def test_a_list_of_people_without_people_is_refused(audited: Path, tmp_path: Path) -> None:
+    said = posture("report", str(audited), "--format", "csv", "--no-people", "--out", str(tmp_path / "none"))
+    assert said.code == 2
+    assert "--format csv is a list of people" in said.line
