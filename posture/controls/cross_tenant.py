@@ -483,17 +483,19 @@ def partners_are_approved(
     partner_tenants: Rows | Gap,
     sign_ins: Rows | Gap,
     sign_ins_non_interactive: Rows | Gap,
+    guest_domain_tenants: Rows | Gap,
     thresholds: Thresholds,
 ) -> Verdict:
     """Every partner with settings of its own is approved and in use.
 
     Holds when there are none, or all are in `approved_partner_tenant_ids` or
-    `own_tenant_ids` and were seen signing in. Partial when partners exist and
-    no list is kept, when one outside the list is given none of what fails, or
-    when an approved one was not seen in the sign-ins read. Fails
-    when a list is kept and a partner outside it is trusted, may use direct
-    connect, or may come in with all users to all applications. Microsoft's
-    support tenant is left out.
+    `own_tenant_ids` and have guests here or were seen signing in. Partial when
+    partners exist and no list is kept, when one outside the list is given none
+    of what fails, or when an approved one has no guest whose mail domain is
+    known to be theirs and was not seen in the sign-ins read. Fails when a list
+    is kept and a partner outside it is trusted, may use direct connect, or may
+    come in with all users to all applications. Microsoft's support tenant is
+    left out.
 
     Why: settings for one tenant beat the default. Entries for contracts that
     have ended are open doors that nobody watches.
@@ -522,7 +524,7 @@ def partners_are_approved(
     known = _names(partner_tenants)
     observed = {"partners": len(partners), "partners not on the list": len(outside)}
     if not outside:
-        return _in_use(partners, known, sign_ins, sign_ins_non_interactive, observed)
+        return _in_use(partners, known, (sign_ins, sign_ins_non_interactive), guest_domain_tenants, observed)
     if not approved:
         shown = [_row(p, known, "partner; no list of approved tenants is kept") for p in outside]
         words = (
@@ -559,25 +561,32 @@ def _row(partner: Mapping[str, Any], known: Mapping[str, Any], why: str) -> dict
 def _in_use(
     partners: list[Mapping[str, Any]],
     known: Mapping[str, Any],
-    sign_ins: Rows | Gap,
-    sign_ins_non_interactive: Rows | Gap,
+    logs: tuple[Rows | Gap, Rows | Gap],
+    guest_domain_tenants: Rows | Gap,
     observed: dict[str, Any],
 ) -> Verdict:
-    """Judge approved partners by whether somebody of theirs was seen."""
+    """Judge approved partners by whether they have guests here, or somebody of theirs was seen."""
+    missing = {text(p, "tenantId").casefold() for p in partners}
+    why, blind = "no sign-in was seen", " Whether they have guests here was not read."
+    if not isinstance(guest_domain_tenants, Gap):
+        why, blind = "no guest and no sign-in was seen", ""
+        missing -= {str(row.get("tenantId")).casefold() for row in objects(guest_domain_tenants, "tenants of domains")}
+    if not missing:
+        return passed("Every partner is approved and in use.", observed=observed)
+    sign_ins, others = logs
     if isinstance(sign_ins, Gap):
         detail = f"all partners are approved; whether they are in use was not read: {sign_ins.detail}"
         raise UnknownValueError(detail, because=sign_ins)
-    missing = {text(p, "tenantId").casefold() for p in partners}
     nameless = _seen(sign_ins, missing)
-    if not isinstance(sign_ins_non_interactive, Gap):
-        _seen(sign_ins_non_interactive, missing)
+    if not isinstance(others, Gap):
+        _seen(others, missing)
     if not missing:
         return passed("Every partner is approved and in use.", observed=observed)
     if nameless:
         raise UnknownValueError(f"{number(nameless, 'sign-in')} did not say from which tenant, so use is not known")
-    unused = [_row(p, known, "no sign-in was seen") for p in partners if str(p["tenantId"]).casefold() in missing]
-    words = f"Every partner is approved; no sign-in was seen from {len(unused):,}."
-    return partial(words, observed={**observed, "sign_ins.partners without sign-in": len(unused)}, affected=unused)
+    unused = [_row(p, known, why) for p in partners if str(p["tenantId"]).casefold() in missing]
+    words = f"Every partner is approved; {why} from {len(unused):,}.{blind}"
+    return partial(words, observed={**observed, "partners not in use": len(unused)}, affected=unused)
 
 
 def _seen(sign_ins: Iterable[Mapping[str, Any]], missing: set[str]) -> int:

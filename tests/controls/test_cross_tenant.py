@@ -291,6 +291,24 @@ def test_partners(rows: list[Any], chosen: Settings, outcome: Outcome) -> None:
 
 
 @pytest.mark.parametrize(
+    ("domains", "sign_ins", "outcome", "words"),
+    [
+        ([{"id": "a.example", "tenantId": ONE.upper()}], [], PASS, "in use"),
+        ([{"id": "a.example", "tenantId": ONE}], f.gap("sign_ins"), PASS, "in use"),
+        ([{"id": "a.example", "tenantId": TWO}], [], PARTIAL, "no guest and no sign-in"),
+        ([{"id": "a.example"}, {"id": "b.example", "tenantId": None}], [], PARTIAL, "no guest and no sign-in"),
+        ([], SEEN, PASS, "in use"),
+        (f.gap("guest_domain_tenants"), [], PARTIAL, "Whether they have guests here was not read"),
+        (["x"], [], NOT_ASSESSED, "tenants"),
+    ],
+)
+def test_a_partner_with_guests_is_in_use(domains: Any, sign_ins: Any, outcome: Outcome, words: str) -> None:
+    found = partners(f.partner(), settings=APPROVED, guest_domain_tenants=domains, sign_ins=sign_ins)
+    assert found.outcome is outcome
+    assert words in found.summary
+
+
+@pytest.mark.parametrize(
     ("sign_ins", "quiet", "outcome"),
     [
         (SEEN, f.gap("sign_ins_non_interactive"), PASS),
