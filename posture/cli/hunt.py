@@ -69,8 +69,9 @@ def hunt(
     ] = None,
     *,
     connection: Connection,
-    lookback_days: o.Lookback = None,
+    decline: o.Decline = None,
     include: o.Include = None,
+    lookback_days: o.Lookback = None,
     json_out: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -102,7 +103,8 @@ def hunt(
             connection.unused(f"{(files or folders)[0]} is hunted without asking anybody")
         else:
             wanted = NEEDED | sources_of(loaded, "include", include) | (COMPARED if older else frozenset())
-            snapshot = _read(connection.target(loaded), settings, wanted, Path(scratch), quiet=quiet)
+            declined = sources_of(loaded, "decline", decline)
+            snapshot = _read(connection.target(loaded), settings, wanted, Path(scratch), declined, quiet=quiet)
         if files:
             known = TenantContext(*_own(loaded, connection.tenant, domain), snapshot)
             if snapshot is None and not known.domains and not quiet:
@@ -152,7 +154,16 @@ def _own(config: "Config", tenant: str | None, domains: list[str] | None) -> tup
     return "", tuple(dict.fromkeys([*own, *([named.casefold()] if is_domain(named) else [])]))
 
 
-def _read(where: "Target", settings: "Settings", wanted: frozenset[str], scratch: Path, *, quiet: bool) -> "Snapshot":
+def _read(
+    where: "Target",
+    settings: "Settings",
+    wanted: frozenset[str],
+    scratch: Path,
+    declined: frozenset[str] = frozenset(),
+    *,
+    quiet: bool,
+) -> "Snapshot":
+    """Read what a command needs into a scratch folder."""
     import asyncio
 
     from posture.cli.progress import shown
@@ -168,6 +179,7 @@ def _read(where: "Target", settings: "Settings", wanted: frozenset[str], scratch
                     settings=settings,
                     cloud=session.cloud,
                     wanted=wanted,
+                    declined=declined,
                     meta=session.meta,
                     progress=progress,
                     journal_root=scratch,

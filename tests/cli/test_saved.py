@@ -139,3 +139,11 @@ def test_no_result_goes_through_a_link(run: Path, tmp_path: Path) -> None:
     assert posture("kql", str(run), "--out", "pack").code == 4
     assert victim.read_text() == "keep"
     assert not any((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_live_hunt_leaves_out_what_is_declined() -> None:
+    said = posture("hunt", "--sample", "contoso", "--quiet", "--json", "--decline", "sign_ins")
+    assert said.code == 3
+    found = json.loads(said.out)
+    assert [w["source"] for w in found["windows"]] == ["directory_audits"]
+    assert any("declined" in hunt["not_run"] for hunt in found["hunts"])
