@@ -32,12 +32,14 @@ from posture.snapshot.values import objects, text
 
 @tally("guests_in_groups", control="GUEST-PRV-005", needs=("guests", "guest_memberships", "groups"))
 class GuestsInGroups(Tally):
-    """How many guests are in each dynamic group and in each team. Bounded by those groups."""
+    """How many guests are in each dynamic group and in each team, by id in lower case. Bounded by those groups."""
 
     def __init__(self, context: TallyContext) -> None:
         super().__init__(context)
         self.inside = {
-            text(g, "id"): 0 for g in objects(context.facts["groups"], "groups") if is_dynamic(g) or is_team(g)
+            text(g, "id").casefold(): 0
+            for g in objects(context.facts["groups"], "groups")
+            if is_dynamic(g) or is_team(g)
         }
         self.unread = 0
 
@@ -53,8 +55,8 @@ class GuestsInGroups(Tally):
             group_id = entry.get("id") if isinstance(entry, dict) else None
             if not isinstance(group_id, str):
                 whole = False
-            elif group_id in inside:
-                inside[group_id] += 1
+            elif (key := group_id.casefold()) in inside:
+                inside[key] += 1
         self.unread += not whole
 
     @property
@@ -180,7 +182,7 @@ def dynamic_groups_leave_guests_out(
         if "device." in rule.casefold() and "user." not in rule.casefold():
             continue
         judged += 1
-        inside = guests_in_groups.inside.get(text(group, "id"), 0)
+        inside = guests_in_groups.inside.get(text(group, "id").casefold(), 0)
         chosen = bool(influenced and influenced.search(rule)) and not _admits_members_only(rule)
         swept = inside > 0 and not _says_who(rule)
         if not inside and not _says_who(rule) and str(group.get("visibility")).casefold() == "hiddenmembership":

@@ -697,17 +697,17 @@ def teams_limit_guests(teams_guest_settings: Rows, guests_in_groups: GuestsInGro
     if not guests_in_groups.population:
         return not_applicable(NO_GUESTS, observed={"guests": 0})
     unknown = list(guests_in_groups.unknown)
-    teams = {
-        text(g, "id"): g for g in objects(groups, "groups") if is_team(g) and guests_in_groups.inside[text(g, "id")]
-    }
+    inside = guests_in_groups.inside
+    teams = {text(g, "id").casefold(): g for g in objects(groups, "groups") if is_team(g)}
+    teams = {key: g for key, g in teams.items() if inside[key]}
     deleting: list[dict[str, Any]] = []
     creating: list[dict[str, Any]] = []
     seen: set[str] = set()
     for row in objects(teams_guest_settings, "teams"):
         team_id = row.get("id")
-        if not isinstance(team_id, str) or team_id not in teams:
+        if not isinstance(team_id, str) or (key := team_id.casefold()) not in teams:
             continue
-        seen.add(team_id)
+        seen.add(key)
         try:
             rights = block(row, "guestSettings")
             deletes = flag(rights, "allowDeleteChannels")
@@ -720,9 +720,9 @@ def teams_limit_guests(teams_guest_settings: Rows, guests_in_groups: GuestsInGro
             can = " and ".join(w for w, on in (("create and change", creates), ("delete", deletes)) if on)
             shown = {
                 "id": team_id,
-                "displayName": teams[team_id].get("displayName"),
+                "displayName": teams[key].get("displayName"),
                 "why": f"its guests may {can} channels",
-                "guests": guests_in_groups.inside[team_id],
+                "guests": inside[key],
             }
             (deleting if deletes else creating).append(shown)
     unknown += [f"the guest settings of the team {team_id} were not read" for team_id in sorted(teams.keys() - seen)]

@@ -324,6 +324,11 @@ class TestTeams:
     def test_unknown_values(self, changes: dict[str, Any]) -> None:
         assert self.judge(**changes).outcome is Outcome.NOT_ASSESSED
 
+    def test_ids_in_another_letter_case(self) -> None:
+        loud = in_groups(1, 1)
+        loud["transitiveMemberOf"] = [{**m, "id": m["id"].upper()} for m in loud["transitiveMemberOf"]]
+        assert self.judge(team(1, deletes=True), guest_memberships=[loud]).outcome is Outcome.FAIL
+
     def test_a_fail_stands_beside_unknown_teams(self) -> None:
         found = self.judge(team(1, None), team(2, deletes=True), guest_memberships=[in_groups(1, 1, 2)])
         assert found.outcome is Outcome.FAIL
