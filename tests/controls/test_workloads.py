@@ -325,9 +325,11 @@ class TestTeams:
         assert self.judge(**changes).outcome is Outcome.NOT_ASSESSED
 
     def test_ids_in_another_letter_case(self) -> None:
-        loud = in_groups(1, 1)
-        loud["transitiveMemberOf"] = [{**m, "id": m["id"].upper()} for m in loud["transitiveMemberOf"]]
-        assert self.judge(team(1, deletes=True), guest_memberships=[loud]).outcome is Outcome.FAIL
+        key = "ABCDEF01-0000-4000-8000-00000000000A"
+        team_of_it = {**team(1, deletes=True), "id": key.lower()}
+        listed = [{**group(1, resourceProvisioningOptions=["Team"]), "id": key}]
+        inside = {**in_groups(1), "transitiveMemberOf": [{"@odata.type": "#microsoft.graph.group", "id": key.title()}]}
+        assert self.judge(team_of_it, groups=listed, guest_memberships=[inside]).outcome is Outcome.FAIL
 
     def test_a_fail_stands_beside_unknown_teams(self) -> None:
         found = self.judge(team(1, None), team(2, deletes=True), guest_memberships=[in_groups(1, 1, 2)])
