@@ -57,13 +57,17 @@ def test_page_numbers_of_what_is_no_print_of_chromium():
 
 
 @pytest.mark.parametrize(("paper", "size"), [("", (595, 842)), ("letter", (612, 792))])
-def test_a_real_print(tmp_path, paper, size):
+def test_a_real_print(tmp_path, monkeypatch, paper, size):
     if not any(map(shutil.which, pdf.PROGRAMS)):
         pytest.skip("no Chromium, Chrome or Edge is installed, so nothing was printed")
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
     out = io.BytesIO()
     FORMATS["pdf"].render(builder.run(tmp_path, options=Options(paper=paper)), out)
     data = out.getvalue()
     assert data.startswith(b"%PDF-")
+    assert not list(home.iterdir()), "the browser leaves nothing in the person's home"
     box = re.search(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", data)
     assert (round(float(box[1])), round(float(box[2]))) == size
     numbers = pdf.page_numbers(data)
