@@ -105,7 +105,11 @@ def _print(browser: str, page: str, folder: Path) -> bytes:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.insert(1, "--no-sandbox")  # Chromium refuses to run its sandbox as root; the page holds no script
     try:
-        done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 - a list, no shell
+        # Chromium keeps crash folders and caches beside the profile, in the person's own home, unless told otherwise.
+        own = {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_CACHE_HOME": str(folder / "cache")}
+        done = subprocess.run(  # noqa: S603 - a list, no shell
+            command, capture_output=True, timeout=PATIENCE, check=False, env={**os.environ, **own}
+        )
     except subprocess.TimeoutExpired as slow:
         raise OutputError(f"{browser} did not finish printing within {PATIENCE} seconds. {_BY_HAND}") from slow
     except OSError as error:
