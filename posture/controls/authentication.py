@@ -132,7 +132,8 @@ def guests_must_pass_mfa(
     """
     left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     found = guest_mfa(conditional_access_policies, security_defaults, left_out, authentication_strengths)
-    seen = {"MFA asked of guests": found.level, "by": found.by, "policies": list(found.policies)}
+    asked = {"asked by": found.by, "policies": list(found.policies)} if found.by else {}
+    seen = {"MFA asked of guests": found.level, **asked}
     if found.level == "all":
         return passed("Every kind of guest must pass MFA on every resource.", observed=seen, notes=found.notes)
     members = () if isinstance(mfa_exclusions, Gap) else mfa_exclusions.members
