@@ -468,15 +468,19 @@ def _seen(fact: Fact, prop: str, value: Any) -> Observed:
 def _more(control: Control, verdict: Verdict, snapshot: Snapshot, call: Mapping[str, Any]) -> tuple[Observed, ...]:
     """Tie the verdict's own numbers to the fact they come from, and name every further answer it rests on.
 
-    A key `fact.words` names its fact; one without comes from the tally's lists,
-    else from the first fact the control reads.
+    A key `fact.words` names its fact, and is left out where that was not had;
+    one without comes from the tally's lists, else from the first fact the
+    control reads.
     """
     lists = [n for a in call.values() if isinstance(a, Tally) for n in (*a.needs, *a.optional)]
-    read = [n for n in dict.fromkeys((*lists, *control.needs, *control.optional)) if n in snapshot.facts]
+    wanted = dict.fromkeys((*lists, *control.needs, *control.optional))
+    read = [n for n in wanted if n in snapshot.facts]
     found = []
     named = {path.partition(".")[0] for path in control.observes}
     for key, value in verdict.observed.items():
         name, dot, words = key.partition(".")
+        if dot and name in wanted and name not in snapshot.facts:
+            continue
         own = bool(dot) and name in snapshot.facts
         fact = snapshot.facts[name] if own else (snapshot.facts[read[0]] if read else None)
         words = words if own else key

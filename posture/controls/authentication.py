@@ -132,8 +132,9 @@ def guests_must_pass_mfa(
     """
     left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     found = guest_mfa(conditional_access_policies, security_defaults, left_out, authentication_strengths)
-    asked = {"asked by": found.by, "policies": list(found.policies)} if found.by else {}
-    seen = {"MFA asked of guests": found.level, **asked}
+    source = "security_defaults" if isinstance(conditional_access_policies, Gap) else "conditional_access_policies"
+    asked = {f"{source}.asked by": found.by, f"{source}.policies": list(found.policies)} if found.by else {}
+    seen = {f"{source}.MFA asked of guests": found.level, **asked}
     if found.level == "all":
         return passed("Every kind of guest must pass MFA on every resource.", observed=seen, notes=found.notes)
     members = () if isinstance(mfa_exclusions, Gap) else mfa_exclusions.members
@@ -258,7 +259,7 @@ def legacy_protocols_are_blocked(
         return passed("Security defaults are on and block legacy authentication.")
     left_out = exclusions(mfa_exclusions, external_members, privileged_group_members, groups, thresholds)
     found = legacy_blocked(guest_policies(conditional_access_policies, guest_groups=left_out.guest_groups), left_out)
-    seen = {"kinds of guests kept from legacy clients": sorted(found.types)}
+    seen = {"conditional_access_policies.kinds of guests kept from legacy clients": sorted(found.types)}
     if not found.missing:
         return passed("Legacy clients are blocked for every kind of guest.", observed=seen)
     if not isinstance(security_defaults, Gap) and flag(security_defaults, "isEnabled"):
@@ -354,7 +355,7 @@ def a_baseline_is_in_force(
     if not isinstance(security_defaults, Gap) and flag(security_defaults, "isEnabled"):
         return passed("Security defaults are on.")
     enforced = _enforced(conditional_access_policies)
-    seen = {"enforced policies": enforced}
+    seen = {"conditional_access_policies.enforced policies": enforced}
     if not enforced:
         defaults_on(security_defaults)
         return failed("Security defaults are off and no Conditional Access policy is enforced.", observed=seen)

@@ -205,7 +205,7 @@ def dynamic_groups_leave_guests_out(
         unknown += missing
         if swept:
             soft.append({**row, "why": why, "guests": inside})
-    observed = {"dynamic groups of users": judged, "with guests swept in": len(bad) + len(soft)}
+    observed = {"groups.dynamic groups of users": judged, "with guests swept in": len(bad) + len(soft)}
     if bad:
         return failed(
             "Guests are in, or can get into by the right attribute, "

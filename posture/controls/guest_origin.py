@@ -266,12 +266,15 @@ def guests_fit_the_domain_list(
     if not t.population:
         return not_applicable(NO_GUESTS, observed={"guests": 0})
     if t.kind is DomainList.NONE:
-        return not_applicable("Any domain may be invited, so no guest is outside a list.", observed={"list": "none"})
+        return not_applicable(
+            "Any domain may be invited, so no guest is outside a list.",
+            observed={"b2b_management_policies.domain list": "none"},
+        )
     if t.kind is DomainList.EMPTY_ALLOW:
         raise UnknownValueError("AllowedDomains is present and empty, which may mean nobody or anybody")
     outside = t.holding + t.bare + t.unclear + t.disabled
     seen = {
-        "list": t.kind.value,
+        "b2b_management_policies.domain list": t.kind.value,
         "guests outside": outside,
         "of them on and holding access": t.holding,
         "of them switched off": t.disabled,

@@ -382,7 +382,7 @@ def guests_are_reviewed(
             continue
         recurring.append(lacks)
         notes += _long_instance(review, thresholds)
-    seen = {"access reviews": total, "recurring reviews of guests": len(recurring)}
+    seen = {"access_reviews.all reviews": total, "access_reviews.recurring reviews of guests": len(recurring)}
     if any(not lacks for lacks in recurring):
         told = f"A review covers guests at least every {most} days and removes those nobody speaks for."
         return passed(told, observed=seen, notes=tuple(dict.fromkeys(notes)))

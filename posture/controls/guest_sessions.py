@@ -193,8 +193,8 @@ def guest_sessions_are_short(
     frequency = coverage(policies, left_out, _asks_again(thresholds, doubts))
     browser = coverage(policies, left_out, _never_persistent)
     seen = {
-        "kinds of guests that sign in again in time": sorted(frequency.types),
-        "kinds of guests without persistent sessions": sorted(browser.types),
+        "conditional_access_policies.kinds of guests that sign in again in time": sorted(frequency.types),
+        "conditional_access_policies.kinds of guests without persistent sessions": sorted(browser.types),
     }
     if _missing(frequency):
         unless_known([*doubts, *frequency.unknown])
@@ -301,7 +301,7 @@ def guests_accept_terms(
     if not policies:
         _unless_licensed(subscribed_skus, conditional_access_policies)
     found = coverage(policies, left_out, does)
-    seen = {"kinds of guests that accept terms": sorted(found.types)}
+    seen = {"conditional_access_policies.kinds of guests that accept terms": sorted(found.types)}
     if not _missing(found):
         return passed("Every kind of guest accepts terms of use.", observed=seen)
     unless_known(list(found.unknown))

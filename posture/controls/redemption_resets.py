@@ -193,7 +193,11 @@ def resets_are_accounted_for(
     t = redemption_resets
     if not t.population:
         return not_applicable(NO_GUESTS, observed={"guests": 0})
-    seen = {"resets in the log": t.resets, "resets not approved": t.foreign, "guests with another address": t.changed}
+    seen = {
+        "directory_audits.resets in the log": t.resets,
+        "directory_audits.resets not approved": t.foreign,
+        "guests.guests with another address": t.changed,
+    }
     log = _log_gap(directory_audits)
     if log:
         also = f"; {number(t.changed, 'guest')} with another address than their name" if t.changed else ""

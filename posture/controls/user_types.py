@@ -170,9 +170,9 @@ def user_types_are_true(
         return not_applicable("The tenant has no guests and no members from outside.", observed={"guests": 0})
     inside = t.active + t.idle + t.unclear
     seen = {
-        "members from outside": sum(counts.values()),
-        "of them from own tenants": counts["own"],
-        "of them from approved partners": counts["approved"],
+        "external_members.members from outside": sum(counts.values()),
+        "external_members.of them from own tenants": counts["own"],
+        "external_members.of them from approved partners": counts["approved"],
         "guests with credentials here": inside,
         "of them signing in": t.active,
     }

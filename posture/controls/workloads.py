@@ -184,7 +184,7 @@ def group_guest_settings_are_deliberate(
     observed |= {"AllowToAddGuests": adding, "AllowGuestsToAccessGroups": reach}
     closed = _groups_closed(group_setting_overrides)
     if closed is not None:
-        observed["groups that refuse guests"] = closed
+        observed["group_setting_overrides.groups that refuse guests"] = closed
     notes = () if reach else ("Guests cannot reach the content of groups at all (AllowGuestsToAccessGroups is false).",)
     more: dict[str, Any] = {"observed": observed, "notes": notes}
     decided = thresholds.expect_allow_to_add_guests.strip().casefold()
@@ -726,7 +726,10 @@ def teams_limit_guests(teams_guest_settings: Rows, guests_in_groups: GuestsInGro
             }
             (deleting if deletes else creating).append(shown)
     unknown += [f"the guest settings of the team {team_id} were not read" for team_id in sorted(teams.keys() - seen)]
-    observed = {"teams with guests": len(teams), "where guests may change channels": len(deleting) + len(creating)}
+    observed = {
+        "teams with guests": len(teams),
+        "teams_guest_settings.where guests may change channels": len(deleting) + len(creating),
+    }
     more: dict[str, Any] = {"observed": observed, "notes": (_TENANT_HALF,)}
     if deleting:
         return failed(

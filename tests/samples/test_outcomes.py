@@ -146,6 +146,38 @@ def test_scores(assessments: dict[str, Assessment]) -> None:
     assert scores["dayone"].value <= 79
 
 
+RESTS_ON = {
+    ("GUEST-AUT-001", "MFA asked of guests"): "/identity/conditionalAccess/policies",
+    ("GUEST-AUT-002", "kinds of guests kept from legacy clients"): "/identity/conditionalAccess/policies",
+    ("GUEST-AUT-003", "kinds of guests without persistent sessions"): "/identity/conditionalAccess/policies",
+    ("GUEST-AUT-004", "kinds of guests that accept terms"): "/identity/conditionalAccess/policies",
+    ("GUEST-LIF-005", "recurring reviews of guests"): "/accessReviews/definitions",
+    ("GUEST-LIF-008", "domain list"): "/b2bManagementPolicies",
+    ("GUEST-LIF-011", "resets in the log"): "/auditLogs/directoryAudits",
+    ("GUEST-PRV-005", "dynamic groups of users"): "/groups",
+    ("GUEST-WRK-006", "where guests may change channels"): "/teams",
+    ("GUEST-XTA-004", "partners"): "/crossTenantAccessPolicy/partners",
+}
+
+
+def test_a_number_points_to_the_answer_it_was_taken_from(assessments: dict[str, Assessment]) -> None:
+    found = {
+        (f.control.code, o.property): o.source.partition("?")[0]
+        for f in assessments["hardened"].findings
+        for o in f.observed
+    }
+    assert {key: found[key].endswith(end) for key, end in RESTS_ON.items()} == dict.fromkeys(RESTS_ON, True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_number_of_a_list_that_was_not_read_is_shown(
+    snapshots: dict[str, Snapshot], assessments: dict[str, Assessment], name: str
+) -> None:
+    known = snapshots[name].facts.keys() | snapshots[name].gaps.keys()
+    shown = [o.property for f in assessments[name].findings for o in f.observed]
+    assert not [p for p in shown if p.partition(".")[0] in known and "." in p]
+
+
 def _with(**thresholds: Any) -> Settings:
     return Settings(thresholds=replace(Thresholds(), **thresholds))
 
