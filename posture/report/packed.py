@@ -108,6 +108,11 @@ def _numbered(column: Sequence[int | str | None]) -> tuple[list[Any], str]:
 
 
 def _codes(column: Iterable[Any], words: Sequence[Any]) -> str:
+    """Return a column as one character a row.
+
+    The page carries at most `population.WHOLE_LIMIT` rows, and no dictionary
+    serves more than two columns: the characters stay below the surrogates.
+    """
     place = {word: chr(number + _FIRST_CODE) for number, word in enumerate(words)}
     return "".join(place[word] for word in column)
 
