@@ -23,6 +23,7 @@ from posture.settings import Severity, Thresholds
 from posture.snapshot.guests import Guest
 from posture.snapshot.power import (
     GroupUses,
+    hides_members,
     is_dynamic,
     is_team,
 )
@@ -185,9 +186,7 @@ def dynamic_groups_leave_guests_out(
         inside = guests_in_groups.inside.get(text(group, "id").casefold(), 0)
         chosen = bool(influenced and influenced.search(rule)) and not _admits_members_only(rule)
         swept = inside > 0 and not _says_who(rule)
-        if not inside and not _says_who(rule) and str(group.get("visibility")).casefold() == "hiddenmembership":
-            # Whether a guest's own list of groups names it then is documented nowhere.
-            # Source: https://learn.microsoft.com/graph/api/group-list-transitivemembers
+        if not inside and not _says_who(rule) and hides_members(group):
             unknown.append(f"the members of the dynamic group {group.get('id')} are hidden")
         if not swept and not chosen:
             continue

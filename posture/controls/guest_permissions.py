@@ -16,6 +16,7 @@ from posture.controls.registry import (
 from posture.errors import UnknownValueError
 from posture.settings import Profile, Severity, Thresholds
 from posture.snapshot.derive import GuestLevel, guest_level
+from posture.snapshot.power import hides_members
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import block, flag, items, objects, present
 
@@ -254,7 +255,7 @@ def _count(fact: Mapping[str, Any] | Gap) -> int | None:
 
 def _visible(groups: Rows) -> int:
     """Return how many groups show their members; only HiddenMembership hides them."""
-    return sum(str(g.get("visibility")).casefold() != "hiddenmembership" for g in objects(groups, "groups"))
+    return sum(not hides_members(g) for g in objects(groups, "groups"))
 
 
 _CREATE = {

@@ -26,6 +26,7 @@ from posture.snapshot.power import (
     Outsiders,
     RoleHolding,
     because,
+    hides_members,
     outsiders_of,
     person,
     role_holdings,
@@ -420,7 +421,7 @@ def _privileged_groups(
     for group in objects(groups, "groups"):
         group_id = text(group, "id").casefold()
         if group_id in principals:
-            nested[group_id] = str(group.get("visibility")).casefold() == "hiddenmembership"
+            nested[group_id] = hides_members(group)
         if _privileged(group) or group_id in eligible_for:
             found[group_id] = str(group.get("displayName") or "")
     return found, nested

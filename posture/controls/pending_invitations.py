@@ -22,7 +22,7 @@ from posture.controls.shared import NO_GUESTS, number, unless_known, unless_read
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
 from posture.snapshot.guests import Guest
-from posture.snapshot.power import expanded, kind_of
+from posture.snapshot.power import expanded, hides_members, kind_of
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import moment, objects
 
@@ -188,7 +188,8 @@ class PendingAccess(Tally):
     `serious` have a role, sit in a group that may hold one, or own something;
     `old` have been pending for longer than `pending_days` and are in a group or
     assigned to an application, `young` are not pending for that long. `unknown`
-    says what could not be told of whom.
+    says what could not be told of whom. `hidden` are groups that hide their
+    members and that no guest's list names.
     """
 
     def __init__(self, context: TallyContext) -> None:
@@ -198,9 +199,12 @@ class PendingAccess(Tally):
         self._principals = _principals(context.facts.get("role_assignments"), "role assignments")
         self._principals |= _principals(context.facts.get("role_eligibilities"), "role eligibilities")
         self._assignable = _assignable(context.facts.get("groups"))
+        self.hidden = _hidden(context.facts.get("groups"))
 
     def add(self, guest: Guest) -> None:
         """Count one guest; most have accepted."""
+        if self.hidden:
+            self._see(guest)
         waits = _pending(guest)
         if not waits:
             if waits is None:
@@ -219,6 +223,14 @@ class PendingAccess(Tally):
             self.old += older
             self.young += not older
             self.concern(guest, f"pending for {number(days, 'day')}, and {', '.join(access)}", days=days)
+
+    def _see(self, guest: Guest) -> None:
+        """Strike out the hidden groups that a guest's list names all the same."""
+        row = guest.side.get("guest_memberships") or {}
+        listed = row.get("transitiveMemberOf", row.get("memberOf"))
+        for entry in listed if isinstance(listed, list) else ():
+            if isinstance(entry, Mapping):
+                self.hidden.discard(str(entry.get("id")).casefold())
 
     def _held(self, guest: Guest) -> tuple[list[str], list[str]]:
         """Return what a guest holds in words: power, and plain access."""
@@ -262,6 +274,11 @@ def _principals(rows: Rows | None, what: str) -> set[str]:
 def _assignable(groups: Rows | None) -> set[str]:
     found = () if groups is None else objects(groups, "groups")
     return {str(group.get("id")).casefold() for group in found if group.get("isAssignableToRole") is True}
+
+
+def _hidden(groups: Rows | None) -> set[str]:
+    found = () if groups is None else objects(groups, "groups")
+    return {str(group.get("id")).casefold() for group in found if hides_members(group)}
 
 
 def _sentences(mapping: Mapping[str, int]) -> list[str]:
@@ -311,7 +328,9 @@ def nothing_waits_for_acceptance(
     a directory role. Partial when guests pending for up to `pending_days` are
     in groups or assigned to applications. Fails when a pending guest holds a
     directory role (active or eligible), is in a group that may hold one, owns a
-    group or application, or has been pending for longer with any access.
+    group or application, or has been pending for longer with any access. A
+    group that hides its members, and that no guest's own list names, leaves it
+    open.
 
     Why: groups and roles can be given with the invitation. The old link then
     opens the door and hands over the keys in one step, and no change is made
@@ -356,4 +375,9 @@ def nothing_waits_for_acceptance(
         raise UnknownValueError("the list of role assignments is empty, though every tenant has an administrator")
     if t.young:
         return partial(f"Access is attached to {number(t.young, 'recent invitation')}.", observed=observed)
+    if t.hidden:
+        raise UnknownValueError(
+            f"no pending guest is seen with access, but {number(len(t.hidden), 'group')} "
+            f"{'hides its' if len(t.hidden) == 1 else 'hide their'} members, which only Member.Read.Hidden may show"
+        )
     return passed(f"{number(t.pending, 'invitation')} pending, none with access.", observed=observed)

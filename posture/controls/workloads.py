@@ -20,7 +20,7 @@ from posture.controls.shared import NO_GUESTS, names, number, unless_known
 from posture.errors import UnknownValueError
 from posture.settings import Profile, Severity, Thresholds
 from posture.snapshot.derive import DomainList, DomainMode, invitation_domain_mode
-from posture.snapshot.power import is_team
+from posture.snapshot.power import hides_members, is_team
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import block, flag, items, objects, text
 
@@ -671,8 +671,9 @@ def teams_limit_guests(teams_guest_settings: Rows, guests_in_groups: GuestsInGro
 
     Holds when no team that has guests lets them create, change or delete
     channels. Partial when some let them create and change, fails when one lets
-    them delete. The switches for the whole tenant are not in Graph: the finding
-    says where to look.
+    them delete. A team that hides its members, and that no guest's own list
+    names, leaves it open. The switches for the whole tenant are not in Graph:
+    the finding says where to look.
 
     Why: guests who may make and delete channels can hide a conversation or
     destroy it. The tenant-wide rights to call, meet and write decide how useful
@@ -699,6 +700,9 @@ def teams_limit_guests(teams_guest_settings: Rows, guests_in_groups: GuestsInGro
     unknown = list(guests_in_groups.unknown)
     inside = guests_in_groups.inside
     teams = {text(g, "id").casefold(): g for g in objects(groups, "groups") if is_team(g)}
+    hidden = sum(hides_members(g) and not inside[key] for key, g in teams.items())
+    if hidden:
+        unknown.append(f"the members of {number(hidden, 'team')} are hidden")
     teams = {key: g for key, g in teams.items() if inside[key]}
     deleting: list[dict[str, Any]] = []
     creating: list[dict[str, Any]] = []

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from posture.errors import UnknownValueError
-from posture.snapshot.power import from_outside, kind_of
+from posture.snapshot.power import from_outside, hides_members, kind_of
 from posture.snapshot.types import Gap
 from posture.snapshot.values import flag, objects
 
@@ -202,7 +202,7 @@ def group_facts(groups: Iterable[Mapping[str, Any]], asked: Collection[str] = ()
     for group in objects(groups, "groups"):
         group_id, seen = str(group.get("id")).casefold(), True
         missing.discard(group_id)
-        if str(group.get("visibility")).casefold() == "hiddenmembership":
+        if hides_members(group):
             hidden.add(group_id)
         if _takes_in_all_guests(group):
             all_guests.add(group_id)

@@ -315,6 +315,17 @@ def is_team(group: Mapping[str, Any]) -> bool:
     return any(isinstance(x, str) and x.casefold() == "team" for x in items(group, "resourceProvisioningOptions"))
 
 
+def hides_members(group: Mapping[str, Any]) -> bool:
+    """Return whether a group's members are shown to those alone who hold Member.Read.Hidden.
+
+    Whether a person's own list of groups names such a group without that
+    permission is documented nowhere, and a related call leaves it out.
+    Sources: https://learn.microsoft.com/graph/api/group-list-transitivemembers
+    https://learn.microsoft.com/graph/api/directoryobject-checkmembergroups
+    """
+    return str(group.get("visibility")).casefold() == "hiddenmembership"
+
+
 class GroupUses:
     """What a group unlocks: a directory role, licences, a place in Conditional Access.
 

@@ -147,6 +147,16 @@ def test_a_membership_of_an_unknown_kind_may_be_access() -> None:
     assert attached(guest_memberships=[strange, member_of(2)]).outcome is NOT_ASSESSED
 
 
+def test_a_group_that_hides_its_members_may_hold_a_pending_guest() -> None:
+    hidden = [f.group(7, visibility="HiddenMembership")]
+    assert attached(groups=hidden).outcome is PASS, "a guest's own list names it, so it is told"
+    unseen = attached(groups=hidden, guest_memberships=[member_of(1), member_of(2)])
+    assert unseen.outcome is NOT_ASSESSED
+    assert "1 group hides its members" in unseen.summary
+    nobody = attached(groups=hidden, guest_memberships=[member_of(1), member_of(2)], guests=[f.guest(1), f.guest(2)])
+    assert nobody.outcome is PASS, "nobody is pending"
+
+
 @pytest.mark.parametrize(
     ("changes", "outcome"),
     [

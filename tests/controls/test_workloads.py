@@ -324,6 +324,16 @@ class TestTeams:
     def test_unknown_values(self, changes: dict[str, Any]) -> None:
         assert self.judge(**changes).outcome is Outcome.NOT_ASSESSED
 
+    def test_a_team_that_hides_its_members_may_have_guests(self) -> None:
+        def teams(**changes: Any) -> list[dict[str, Any]]:
+            return [group(n, resourceProvisioningOptions=["Team"], **changes) for n in (1, 2)]
+
+        hidden = teams(visibility="HiddenMembership")
+        assert self.judge(groups=hidden, guest_memberships=[in_groups(1)]).outcome is Outcome.NOT_ASSESSED
+        seen = self.judge(team(1), team(2), groups=hidden, guest_memberships=[in_groups(1, 1, 2)])
+        assert seen.outcome is Outcome.PASS, "their guests are told all the same"
+        assert self.judge(groups=teams(visibility="Private")).outcome is Outcome.PASS
+
     def test_ids_in_another_letter_case(self) -> None:
         key = "ABCDEF01-0000-4000-8000-00000000000A"
         team_of_it = {**team(1, deletes=True), "id": key.lower()}
