@@ -66,7 +66,6 @@ class AuditEvent:
     id: str
     at: datetime | None
     activity: str
-    service: str
     category: str
     result: str
     reason: str
@@ -116,7 +115,6 @@ class SignInEvent:
     error: int | None
     reason: str
     ip: str
-    asn: str
     city: str
     state: str
     country: str

@@ -84,8 +84,7 @@ class InvitationTree:
 
     `guests` were looked at, `known` of them have an inviter, `by_guests` were
     invited by a guest, `longest` is the most guests in one chain. `left_out`
-    counts inviters past the limit. `chains` gives for each guest who came
-    through another guest the people up to a member, nearest first.
+    counts inviters past the limit.
     """
 
     roots: tuple[Branch, ...] = ()
@@ -95,7 +94,6 @@ class InvitationTree:
     longest: int = 0
     left_out: int = 0
     by_source: Mapping[str, int] = field(default_factory=dict)
-    chains: Mapping[str, tuple[Person, ...]] = field(default_factory=dict)
     links: "Inviters | None" = field(default=None, compare=False)
 
 
@@ -282,16 +280,14 @@ class TreeBuilder:
         grown = [self._grow(self._people[key], key, frozenset()) for key in roots]
         circles = self._circles(roots)
         grown += [self._grow(self._people[key], key, frozenset()) for key in circles]
-        chains = {key: self.chain(key) for key in sorted(self._parent)}
         return InvitationTree(
             roots=tuple(sorted(grown, key=lambda b: (-_size(b), b.person.id))),
             guests=self._guests,
             known=self._known,
             by_guests=self._by_guests,
-            longest=max((sum(p.kind == "guest" for p in c) + 1 for c in chains.values()), default=0),
+            longest=max((sum(p.kind == "guest" for p in self.chain(key)) + 1 for key in self._parent), default=0),
             left_out=self._left_out,
             by_source=dict(sorted(self._sources.items())),
-            chains=chains,
             links=self._inviters,
         )
 

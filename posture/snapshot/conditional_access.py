@@ -3,7 +3,7 @@
     guest_policies(conditional_access_policies, strengths=(), guest_groups=()) -> list[GuestPolicy]
     coverage(policies, exclusions, does, application="all", clients=…) -> Coverage
     guest_mfa(conditional_access_policies, security_defaults, exclusions, ...) -> GuestMfa
-    group_facts(groups, asked) -> GroupFacts, all_guest_groups(groups)  what the list of groups tells
+    group_facts(groups, asked) -> GroupFacts                  what the list of groups tells
     external_counts(privileged_group_members, hidden) -> dict        for GuestExclusions.groups
     excluded_ids(conditional_access_policies) -> (users, groups)     whom a tally looks for
 
@@ -207,11 +207,6 @@ def group_facts(groups: Iterable[Mapping[str, Any]], asked: Collection[str] = ()
         if _takes_in_all_guests(group):
             all_guests.add(group_id)
     return GroupFacts(frozenset(all_guests), frozenset(hidden), frozenset(missing if seen else ()))
-
-
-def all_guest_groups(groups: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Return the ids of dynamic groups that take in every user of type Guest, in lower case."""
-    return group_facts(groups).all_guests
 
 
 def _takes_in_all_guests(group: Mapping[str, Any]) -> bool:

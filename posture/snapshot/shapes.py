@@ -9,58 +9,6 @@ would hide NotRequired.
 from typing import Any, TypedDict
 
 
-class AuthorizationPolicy(TypedDict, total=False):
-    """https://learn.microsoft.com/graph/api/resources/authorizationpolicy."""
-
-    id: str
-    allowInvitesFrom: str
-    guestUserRoleId: str
-    allowedToSignUpEmailBasedSubscriptions: bool
-    allowEmailVerifiedUsersToJoinOrganization: bool
-    allowedToUseSSPR: bool
-    blockMsolPowerShell: bool
-    allowUserConsentForRiskyApps: bool
-    defaultUserRolePermissions: dict[str, Any]
-
-
-class CrossTenantDefault(TypedDict, total=False):
-    """https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationdefault."""
-
-    isServiceDefault: bool
-    inboundTrust: dict[str, Any]
-    b2bCollaborationInbound: dict[str, Any]
-    b2bCollaborationOutbound: dict[str, Any]
-    b2bDirectConnectInbound: dict[str, Any]
-    b2bDirectConnectOutbound: dict[str, Any]
-    automaticUserConsentSettings: dict[str, Any]
-    invitationRedemptionIdentityProviderConfiguration: dict[str, Any]
-    tenantRestrictions: dict[str, Any]
-
-
-class CrossTenantPartner(TypedDict, total=False):
-    """https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationpartner."""
-
-    tenantId: str
-    isServiceProvider: bool
-    isInMultiTenantOrganization: bool
-    inboundTrust: dict[str, Any]
-    b2bCollaborationInbound: dict[str, Any]
-    b2bCollaborationOutbound: dict[str, Any]
-    b2bDirectConnectInbound: dict[str, Any]
-    b2bDirectConnectOutbound: dict[str, Any]
-    automaticUserConsentSettings: dict[str, Any]
-    identitySynchronization: dict[str, Any]
-
-
-class B2BManagementPolicy(TypedDict, total=False):
-    """https://learn.microsoft.com/graph/api/resources/b2bmanagementpolicy?view=graph-rest-beta."""
-
-    id: str
-    displayName: str
-    isOrganizationDefault: bool
-    definition: list[str]
-
-
 class GuestUser(TypedDict, total=False):
     """https://learn.microsoft.com/graph/api/resources/user."""
 

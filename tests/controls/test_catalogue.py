@@ -28,7 +28,6 @@ CONTROLS = catalogue()
 CODES = [c.code for c in CONTROLS]
 SIZES = {"INV": 7, "PER": 6, "XTA": 5, "AUT": 6, "LIF": 11, "PRV": 7, "WRK": 6, "VIS": 4}
 """Controls in each area; with the eight hunts they are sixty."""
-CONTEXT = {"taken_at", "thresholds", "profile"}
 NOT_GATHERED: dict[str, str] = {}
 """Facts no gatherer reads yet. Their controls are manual or not assessed; this list may not grow silently."""
 DO_NOT_PASS: dict[str, tuple[str, str]] = {

@@ -57,7 +57,6 @@ def test_chains_up_to_a_member(tmp_path: Path) -> None:
     guests = [guest(1, person(100, "Member")), guest(2, person(1)), guest(3, person(2)), guest(4, person(3))]
     found = tree(guests, [], tmp_path)
     assert found.longest == 4
-    assert [p.id for p in found.chains["g4"]] == ["g3", "g2", "g1", "g100"]
     (root,) = found.roots
     assert (root.person.kind, root.invited) == ("member", 1)
     assert root.children[0].children[0].children[0].children[0].person.id == "g4"

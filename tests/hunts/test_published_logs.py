@@ -42,7 +42,6 @@ def test_event_hub_invitations() -> None:
     first, second = audits("panther_invite_diagnostic.jsonl")
     assert first.activity == second.activity == "Invite external user"
     assert first.succeeded
-    assert first.service == "Invited Users"
     assert (first.actor.name, first.actor.kind, first.ip) == ("denethor@lotr.com", "user", "1.2.3.4")
     assert [invited_address(e) for e in (first, second)] == ["john@justice.org", "aragorn@lotr.com"]
     assert first.at is not None
@@ -84,7 +83,6 @@ def test_graph_page_of_the_documentation() -> None:
 def test_shortened_invitation_and_redemption() -> None:
     invited, redeemed = audits("stratus_invite_and_redeem.json")
     assert invited_address(invited) == "<invited-user-email>"
-    assert redeemed.service == "B2B Auth"
     assert redemption(redeemed)["Source"] == "One Time Passcode"
     assert redemption(redeemed)["InvitationId"] == "4c93fc70-169a-411f-8cf7-aff732f8c7b9"
 

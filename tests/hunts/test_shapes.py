@@ -124,7 +124,6 @@ def test_one_sign_in_in_every_shape() -> None:
         ):
             assert getattr(event, field) == getattr(graph, field), (name, field)
     assert seen["portal"].latitude is None
-    assert seen["portal"].asn == "64500"
     assert seen["table"].interactive is True
     assert seen["table"].log_tenant == r.OURS
     assert signed_in({**envelope, "category": "NonInteractiveUserSignInLogs"}).interactive is False

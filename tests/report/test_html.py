@@ -17,7 +17,6 @@ from tests.report import builder
 from tests.report.unpacked import people_of
 
 PACKAGE = Path(html.__file__).parent
-VOID = {"meta", "link", "input", "br", "img", "hr", "path", "rect", "line", "circle"}
 
 
 class Reader(HTMLParser):

@@ -14,7 +14,6 @@ from posture.snapshot.types import Gap, GapReason
 from tests import facts as f
 
 THIRD_PARTY = Path(__file__).parents[3] / "shared" / "graph" / "samples" / "third-party"
-OUTSIDERS = f.guest_block()
 FIVE = "internalGuest,b2bCollaborationGuest,b2bCollaborationMember,b2bDirectConnectUser,otherExternalUser"
 DEFAULTS_OFF = f.security_defaults()
 BREAK_GLASS = f.object_id(1, 4)
