@@ -107,7 +107,7 @@ class Batcher:
         exchange = self._exchange
         for question in waiting:
             question.patience.attempt += 1
-            await exchange.turn(question.ask.url, question.ask.path, question.patience.attempt)
+            await exchange.turn(question.ask, question.patience.attempt)
         exchange.requests["batched"] += len(waiting)
         batch = Ask(f"{self._prefix}/$batch", method="POST", content=self._content(waiting))
         try:

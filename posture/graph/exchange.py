@@ -82,16 +82,18 @@ class Exchange:
         if seconds > 0:
             await self.pace.timer.sleep(seconds)
 
-    async def turn(self, url: str, path: str, attempt: int) -> None:
-        """Wait until a request to this address may go."""
-        await self.pace.turn(url, lambda why, seconds: self.tell(Event("pace", path, why, seconds, attempt)))
+    async def turn(self, ask: Ask, attempt: int) -> None:
+        """Wait until a request may go."""
+        await self.pace.turn(
+            ask.pace_by, lambda why, seconds: self.tell(Event("pace", ask.path, why, seconds, attempt))
+        )
 
     async def _attempt(self, ask: Ask, sent_id: str, patience: Patience) -> tuple[Reply | None, float]:
         """Send once; return the reply, or None and the pause before the next attempt."""
         import httpx
 
         patience.attempt += 1
-        await self.turn(ask.url, ask.path, patience.attempt)
+        await self.turn(ask, patience.attempt)
         failure: httpx.TransportError | SignInError
         async with self.pace.limit.slot() as mark:
             self.requests["sent"] += 1

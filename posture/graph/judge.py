@@ -45,7 +45,11 @@ Source: https://learn.microsoft.com/graph/best-practices-concept#handling-future
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request. `keep_body` False leaves the body out of the Answer, for pages."""
+    """One request. `keep_body` False leaves the body out of the Answer, for pages.
+
+    `began` is the address of the list that a page belongs to, "" for all else:
+    a next link is opaque and need not name what makes a service slow.
+    """
 
     url: str
     method: str = "GET"
@@ -53,11 +57,17 @@ class Ask:
     eventual: bool = False
     accept: str = "application/json"
     keep_body: bool = True
+    began: str = ""
 
     @property
     def path(self) -> str:
         """Version and path, for people."""
         return urlsplit(self.url).path
+
+    @property
+    def pace_by(self) -> str:
+        """The address by which the pace is kept."""
+        return self.began or self.url
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +222,7 @@ class Judge:
         allowed = patience.allows(pause if asked is None else asked, throttled=reply.status == 429)
         if throttled:
             # However long one request is told to wait, the others wait no longer than patience.
-            self.pace.pause(ask.url, pause if allowed else backoff(1, throttled=True))
+            self.pace.pause(ask.pace_by, pause if allowed else backoff(1, throttled=True))
         if not allowed:
             raise self._too_long(ask, reply, asked) or self._error(ask, reply, patience)
         why = f"{reply.status}, as the service asks" if asked is not None else f"{reply.status}"

@@ -51,11 +51,12 @@ _KEPT = "$,'()/:@*;-._~"
 
 
 class LinkChecker:
-    """Checks the next links of one list against the address it began with."""
+    """Checks the next links of one list against the address it `began` with."""
 
     def __init__(self, first: str, max_chars: int) -> None:
         import httpx
 
+        self.began = first
         self._first = httpx.URL(first)
         self._place = _place(self._first)
         self._max = max_chars

@@ -196,7 +196,7 @@ class GraphReader:
         def cut(body: bytes) -> "Listing":
             return listing(body, key=key, max_rows=self._limits.page_rows)
 
-        answer, found = await self._exchange.ask(Ask(url, eventual=eventual, keep_body=False), cut)
+        answer, found = await self._exchange.ask(Ask(url, eventual=eventual, keep_body=False, began=links.began), cut)
         self.requests["pages"] += 1
         following = ""
         if found.link is not None:

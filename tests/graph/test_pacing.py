@@ -44,6 +44,41 @@ def test_sign_in_activity_keeps_ten_a_minute_beside_everything_else() -> None:
     using(test, keep_pace=True)
 
 
+@pytest.mark.parametrize("taken_up", [False, True])
+def test_the_pages_of_a_list_keep_its_pace_whatever_their_links_say(taken_up: bool) -> None:
+    """Next links are opaque: nothing promises that they name what was selected."""
+
+    async def test(b: Bench) -> None:
+        first = "/v1.0/users?$select=id,signInActivity"
+        for n in range(13):
+            link = b.link(f"%24skiptoken={n + 1}") if n < 12 else None
+            b.server.say(f"/v1.0/users?%24skiptoken={n}" if n else first, Say(page(f"u{n}", link=link)))
+        start = b.link("%24skiptoken=1") if taken_up else None
+        rows = await b.rows("/users", params={"$select": "id,signInActivity"}, start=start)
+        assert len(rows) == 13 - taken_up
+        assert b.time.slept == pytest.approx([60.0])
+
+    using(test, keep_pace=True)
+
+
+def test_a_refused_later_page_of_a_paced_list_holds_up_only_its_own() -> None:
+    async def test(b: Bench) -> None:
+        slow = Say({"error": {"code": "TooManyRequests"}}, 429, {"Retry-After": "40"})
+        b.server.say("/v1.0/users?$select=id,signInActivity", Say(page("u0", link=b.link("%24skiptoken=1"))))
+        b.server.say("/v1.0/users?%24skiptoken=1", slow, Say(page("u1")))
+        b.server.say("/v1.0/domains", Say(page("d")))
+        b.time.hold = asyncio.Event()
+        paced = asyncio.create_task(b.rows("/users", params={"$select": "id,signInActivity"}))
+        while not b.time.slept:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        async with asyncio.timeout(5):
+            assert len(await b.rows("/domains")) == 1
+        b.time.hold.set()
+        assert len(await paced) == 2
+
+    using(test)
+
+
 def test_on_loopback_nobody_is_paced() -> None:
     async def test(b: Bench) -> None:
         b.server.say("/v1.0/identity/conditionalAccess/policies", Say(page("a")))
