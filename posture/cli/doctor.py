@@ -116,12 +116,13 @@ def _found(where: "Target", session: "Session", checks: "list[Check]", declined:
     account = dict(session.meta.get("account", {}))
     granted = tuple(map(str, account.get("permissions") or ()))
     kept = [c for c in checks if c.gatherer.name not in declined]
+    had = _licences(checks)
     return {
         "target": where.label,
         "cloud": session.cloud,
         "account": account,
         "tenant": _tenant(checks),
-        "licences": _licences(checks),
+        "licences": had,
         "write_permissions": list(Claims(permissions=granted).writing),
         "proxies": _proxies() if where.kind == "tenant" else {},
         "sources": [
@@ -139,13 +140,14 @@ def _found(where: "Target", session: "Session", checks: "list[Check]", declined:
                 "rows": c.rows,
                 "requests": c.requests,
                 "at_most": c.at_most,
+                "tops_up": c.tops_up,
                 "seconds": round(c.seconds, 1),
                 "cost": c.gatherer.cost,
                 "declinable": c.gatherer.declinable,
             }
             for c in checks
         ],
-        "controls": _controls(gaps, {c.gatherer.name for c in checks} - declined, declined),
+        "controls": _controls(gaps, {c.gatherer.name for c in checks} - declined, declined, had),
         "requests": sum(c.at_least if c.requests is None else c.requests for c in kept),
         "requests_at_least": sum(c.at_least for c in kept),
         "requests_unknown": sorted(c.gatherer.name for c in kept if c.requests is None),
@@ -178,17 +180,29 @@ def _licences(checks: "list[Check]") -> dict[str, bool | None]:
     return {words: getattr(had, key) if had else None for words, key in names.items()}
 
 
-def _controls(gaps: dict[str, Any], asked: set[str], declined: frozenset[str]) -> list[dict[str, Any]]:
+def _controls(
+    gaps: dict[str, Any], asked: set[str], declined: frozenset[str], had: Mapping[str, bool | None]
+) -> list[dict[str, Any]]:
     from posture.controls.registry import catalogue, tallies
+    from posture.snapshot.types import Gap, GapReason
 
     rows = []
     for control in catalogue():
-        needs = {n for need in control.needs for n in (tallies()[need].needs if need in tallies() else (need,))}
+        needs, more = set[str](), set[str]()
+        for name in (*control.needs, *control.optional):
+            tally = tallies().get(name)
+            (needs if name in control.needs else more).update(tally.needs if tally else (name,))
+            more.update(tally.optional if tally else ())
         missing = sorted(n for n in needs if n in gaps or n not in asked)
+        # What it can do without may still decide: a clean result rests on having seen it.
+        without = sorted(n for n in more - needs if n in gaps or n in declined)
         unlock = [
             gaps[n].unlock if n in gaps else f"Leave out --decline {n}." if n in declined else f"Add --include {n}."
-            for n in missing
+            for n in (missing or without)
         ]
+        if had.get(control.licence) is False and not missing:
+            without.append(control.licence)
+            unlock.append(Gap("", GapReason.LICENCE, "", licence=control.licence).unlock)
         rows.append(
             {
                 "control": control.code,
@@ -196,6 +210,7 @@ def _controls(gaps: dict[str, Any], asked: set[str], declined: frozenset[str]) -
                 "assessable": not missing and control.kind != "manual",
                 "manual": control.kind == "manual",
                 "missing": missing,
+                "without": without if not missing else [],
                 "unlock": list(dict.fromkeys(unlock)),
             }
         )

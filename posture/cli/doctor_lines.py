@@ -84,10 +84,15 @@ def _controls(controls: Iterable[Mapping[str, Any]], width: int) -> Iterator[str
     controls = list(controls)
     can = sum(c["assessable"] for c in controls)
     manual = sum(c["manual"] for c in controls)
-    yield f"Controls: {can} of {len(controls)} assessable, {manual} by looking and attesting"
+    part = sum(c["assessable"] and bool(c["without"]) for c in controls)
+    in_part = f" ({part} of them in part: they may end as not assessed)" if part else ""
+    yield from fitting(
+        f"Controls: {can} of {len(controls)} assessable{in_part}, {manual} by looking and attesting", width
+    )
     for c in controls:
-        word = "yes" if c["assessable"] else "look" if c["manual"] else "no"
+        word = "look" if c["manual"] else "no" if not c["assessable"] else "part" if c["without"] else "yes"
         lacks = f"  (needs {', '.join(c['missing'])})" if word == "no" else ""
+        lacks = f"  (without {', '.join(c['without'])})" if word == "part" else lacks
         yield from fitting(f"  {word:<4} {c['control']:<15} {c['title']}{lacks}", width, " " * 23)
 
 
@@ -95,7 +100,7 @@ def _unlocks(found: Mapping[str, Any], width: int) -> Iterator[str]:
     """Say once per remedy which controls it would make assessable."""
     remedies: dict[str, list[str]] = {}
     for control in found["controls"]:
-        if not control["assessable"] and not control["manual"]:
+        if (control["without"] or not control["assessable"]) and not control["manual"]:
             for unlock in control["unlock"]:
                 remedies.setdefault(unlock, []).append(control["control"].removeprefix("GUEST-"))
     if remedies:
@@ -117,7 +122,11 @@ def _cost(found: Mapping[str, Any], width: int) -> Iterator[str]:
     if found["requests_unknown"]:
         names = ", ".join(found["requests_unknown"])
         yield from fitting(f"Counted as one request each, unknown until read: {names}.", width)
-    dear = [s for s in found["sources"] if s["readable"] and s["cost"] and s["declinable"] and not s["declined"]]
+    asked = [s for s in found["sources"] if s["readable"] and not s["declined"]]
+    if names := ", ".join(s["source"] for s in asked if s["tops_up"]):
+        words = f"Not counted: one more request per 20 rows to which 20 or more others belong, in {names}."
+        yield from fitting(words, width)
+    dear = [s for s in asked if s["cost"]]
     for s in dear:
         yield from fitting(f"{s['source']}: {s['cost']}; --decline {s['source']} leaves it out.", width, "  ")
 

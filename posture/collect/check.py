@@ -39,7 +39,9 @@ class Check:
     which an audit gets too. `seconds` is a lower bound where they are unknown.
     `rows` is the service's own count, None where it gives none. `tested` is
     False where there was nothing to ask about, so that a missing permission
-    would show in the audit alone. `rows_seen` are the rows that came with the
+    would show in the audit alone. `tops_up` says that rows whose expanded list
+    may go on are asked for by id, 20 a request, which nobody can count before.
+    `rows_seen` are the rows that came with the
     one question, of the short lists whole.
     """
 
@@ -51,6 +53,7 @@ class Check:
     at_most: bool = False
     at_least: int = 1
     tested: bool = True
+    tops_up: bool = False
     rows_seen: Sequence[Mapping[str, Any]] = ()
 
 
@@ -69,6 +72,7 @@ class _Probe(Source):
     tested = True
     asked_for = 0
     one_by_one = False
+    tops_up = False
     batches = 0
     a_minute: float | None = None
     small: Any = None
@@ -106,6 +110,7 @@ class _Probe(Source):
         if isinstance(pages, AsyncGenerator):
             await pages.aclose()
         self.page_size = top
+        self.tops_up = bool(how.get("whole"))
         self.goes_on = bool(page and page.next)
         self.a_minute = self.graph.requests_a_minute(path, params, version=version)
         if how.get("partition") and (self.rows or 0) >= LARGE:
@@ -266,6 +271,7 @@ class _Checking:
             at_most,
             at_least,
             probe.tested,
+            probe.tops_up,
             self._small[g.name],
         )
 

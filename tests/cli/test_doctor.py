@@ -57,7 +57,7 @@ def test_with_every_optional_source_too(tmp_path: Path, sample: str) -> None:
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_assessable_is_what_an_audit_assesses(tmp_path: Path, sample: str) -> None:
-    """What doctor calls out of reach is not assessed; what it calls assessable has all it needs."""
+    """What doctor calls out of reach is not assessed; what it calls assessable without a reserve is."""
     found = {c["control"]: c for c in _doctor("--sample", sample)["controls"]}
     out = posture("audit", "--sample", sample, "--quiet", "--out", str(tmp_path / "out")).out.splitlines()[-1]
     findings = json.loads((Path(out) / "assessment.json").read_text())["findings"]
@@ -69,6 +69,8 @@ def test_assessable_is_what_an_audit_assesses(tmp_path: Path, sample: str) -> No
             assert told["unlock"], finding["control"]
         if finding["outcome"] in ("pass", "partial", "fail"):
             assert told["assessable"], finding["control"]
+        if finding["outcome"] in ("not-assessed", "error") and told["assessable"]:
+            assert told["without"] and told["unlock"], finding["control"]
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -84,7 +86,7 @@ def test_requests_are_what_an_audit_sends(tmp_path: Path, sample: str) -> None:
         if source["at_most"]:
             assert alone <= source["requests"], name
         else:
-            topped_up = 2 if "20 or more" in source["cost"] else 0
+            topped_up = 2 if source["tops_up"] else 0
             assert source["requests"] <= alone <= source["requests"] + topped_up, (name, alone, source["requests"])
 
 
@@ -176,6 +178,20 @@ def test_it_says_where_each_value_comes_from(monkeypatch: pytest.MonkeyPatch) ->
     assert "POSTURE_SAMPLE" in settings["sample"]["from"]
     assert settings["lookback-days"]["value"] == "14"
     assert "posture.toml" in settings["lookback-days"]["from"]
+
+
+def test_every_cost_is_stated_and_can_be_declined() -> None:
+    """Before it is paid: also what only reading will tell, and of sources that most audits want."""
+    sources = _doctor("--sample", "contoso")["sources"]
+    said = " ".join(posture("doctor", "--sample", "contoso", "--quiet").out.split())
+    more = [s["source"] for s in sources if s["tops_up"]]
+    assert {"guest_memberships", "guest_owned_objects", "group_owners"} <= set(more)
+    assert f"20 or more others belong, in {', '.join(more)}." in said
+    dear = [s["source"] for s in sources if s["cost"]]
+    assert {"guest_memberships", "privileged_group_members", "guest_sign_in_activity"} <= set(dear)
+    assert [name for name in dear if f"--decline {name} leaves it out" not in said] == []
+    without = posture("doctor", "--sample", "contoso", "--quiet", *(w for n in dear for w in ("--decline", n))).out
+    assert "leaves it out" not in without
 
 
 def test_declined_sources_cost_nothing_and_are_named() -> None:
