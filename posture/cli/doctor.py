@@ -109,9 +109,10 @@ async def _ask(
         return _found(where, session, checks, declined)
 
 
-def _found(where: "Target", session: "Session", checks: "list[Check]", declined: frozenset[str]) -> dict[str, Any]:
+def _found(where: "Target", session: "Session", checks: "list[Check]", named: frozenset[str]) -> dict[str, Any]:
     from posture.graph.claims import Claims
 
+    declined = _declined(checks, named)
     gaps = {c.gatherer.name: c.gap for c in checks if c.gap is not None}
     account = dict(session.meta.get("account", {}))
     granted = tuple(map(str, account.get("permissions") or ()))
@@ -147,7 +148,7 @@ def _found(where: "Target", session: "Session", checks: "list[Check]", declined:
             }
             for c in checks
         ],
-        "controls": _controls(gaps, {c.gatherer.name for c in checks} - declined, declined, had),
+        "controls": _controls(gaps, {c.gatherer.name for c in checks} - declined.keys(), declined, had),
         "requests": sum(c.at_least if c.requests is None else c.requests for c in kept),
         "requests_at_least": sum(c.at_least for c in kept),
         "requests_unknown": sorted(c.gatherer.name for c in kept if c.requests is None),
@@ -180,8 +181,17 @@ def _licences(checks: "list[Check]") -> dict[str, bool | None]:
     return {words: getattr(had, key) if had else None for words, key in names.items()}
 
 
+def _declined(checks: "list[Check]", named: frozenset[str]) -> dict[str, str]:
+    """Return what is left out, each with the source that was named: itself, or one that it waits for."""
+    found = {name: name for name in named}
+    waits = {c.gatherer.name: [n for n in c.gatherer.after if n not in c.gatherer.may_lack] for c in checks}
+    for _ in waits:  # as long as the longest chain could be
+        found |= {name: found[n] for name, after in waits.items() if name not in found for n in after if n in found}
+    return found
+
+
 def _controls(
-    gaps: dict[str, Any], asked: set[str], declined: frozenset[str], had: Mapping[str, bool | None]
+    gaps: dict[str, Any], asked: set[str], declined: Mapping[str, str], had: Mapping[str, bool | None]
 ) -> list[dict[str, Any]]:
     from posture.controls.registry import catalogue, tallies
     from posture.snapshot.types import Gap, GapReason
@@ -197,7 +207,11 @@ def _controls(
         # What it can do without may still decide: a clean result rests on having seen it.
         without = sorted(n for n in more - needs if n in gaps or n in declined)
         unlock = [
-            gaps[n].unlock if n in gaps else f"Leave out --decline {n}." if n in declined else f"Add --include {n}."
+            gaps[n].unlock
+            if n in gaps
+            else f"Leave out --decline {declined[n]}."
+            if n in declined
+            else f"Add --include {n}."
             for n in (missing or without)
         ]
         if had.get(control.licence) is False and not missing:

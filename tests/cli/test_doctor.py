@@ -11,6 +11,7 @@ import pytest
 from posture.collect.registry import gatherers
 from posture.controls.registry import catalogue
 from posture.emulator.tenant import find_sample, load_tenant
+from posture.snapshot.types import GapReason
 from tests.cli.run import Said, posture
 from tests.collect.made import made
 from tests.collect.world import run, tenant
@@ -70,7 +71,8 @@ def test_assessable_is_what_an_audit_assesses(tmp_path: Path, sample: str) -> No
         if finding["outcome"] in ("pass", "partial", "fail"):
             assert told["assessable"], finding["control"]
         if finding["outcome"] in ("not-assessed", "error") and told["assessable"]:
-            assert told["without"] and told["unlock"], finding["control"]
+            assert told["without"], finding["control"]
+            assert told["unlock"], finding["control"]
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -178,6 +180,22 @@ def test_it_says_where_each_value_comes_from(monkeypatch: pytest.MonkeyPatch) ->
     assert "POSTURE_SAMPLE" in settings["sample"]["from"]
     assert settings["lookback-days"]["value"] == "14"
     assert "posture.toml" in settings["lookback-days"]["from"]
+
+
+def test_what_waits_for_a_declined_source_is_declined_with_it(tmp_path: Path) -> None:
+    found = _doctor("--sample", "contoso", "--decline", "organization", "--decline", "groups")
+    told = {s["source"]: s["declined"] for s in found["sources"]}
+    left_out = {"organization", "external_members", "groups", "group_eligibilities", "teams_guest_settings"}
+    assert left_out <= {name for name, declined in told.items() if declined}
+    controls = {c["control"]: c for c in found["controls"]}
+    assert controls["GUEST-LIF-010"]["unlock"] == ["Leave out --decline organization."]
+    declined = frozenset({"organization", "groups"})
+    audit = run(load_tenant(find_sample("contoso")), tmp_path / "run", None, declined=declined)
+    assert audit.snapshot is not None
+    assert {n for n, g in audit.snapshot.gaps.items() if g.reason is GapReason.DECLINED} == {
+        name for name, declined in told.items() if declined
+    }
+    assert found["requests_at_least"] <= len(audit.sent) <= found["requests"] + 2 * len(found["requests_unknown"])
 
 
 def test_every_cost_is_stated_and_can_be_declined() -> None:
