@@ -1,4 +1,4 @@
-"""Judge a snapshot: one pass over the guests, then every control once.
+"""Judge a snapshot: one pass over the guests, then every control once, and under all profiles what reads them.
 
 Pure: the result depends on the snapshot and the settings alone.
 """
@@ -35,7 +35,7 @@ from posture.controls.registry import (
     tallies,
 )
 from posture.errors import EvidenceError, OutputError, UnknownValueError
-from posture.settings import Settings, Severity
+from posture.settings import Profile, Settings, Severity
 from posture.snapshot.folder import gzip_writer, private_file
 from posture.snapshot.guests import SIDE_LISTS, Guest, guests
 from posture.snapshot.types import Fact, Gap, GapReason, Rows, Snapshot
@@ -364,7 +364,9 @@ def _judge(
         finding = _unassessed(control, _why(control, unknown), observed)
         # Others may read a value that was read and is ambiguous; of what was not read nobody shall seem to say "fine".
         ambiguous = finding.gap is not None and finding.gap.reason is GapReason.UNKNOWN_VALUE and not unknown.because
-        return replace(finding, authorities=_others(control, call)) if ambiguous else finding
+        if not ambiguous:
+            return finding
+        return replace(finding, authorities=_others(control, call), profiles=_by_profile(control, call))
     except (EvidenceError, OutputError):
         raise
     except Exception as bug:  # a bug in one control must not cost the others; the exit code does not forget
@@ -382,6 +384,7 @@ def _judge(
         affected=held,
         authorities=authorities,
         notes=verdict.notes,
+        profiles=_by_profile(control, call),
     )
     return acceptances.apply(acceptances.attest(finding, settings.attestations))
 
@@ -515,6 +518,25 @@ def _others(control: Control, call: Mapping[str, Any]) -> tuple[AuthorityVerdict
     except Exception:  # the control's own refusal stands; another reading of odd values must not cost it
         log.exception("an authority of control %s failed", control.code)
         return ()
+
+
+def _by_profile(control: Control, call: Mapping[str, Any]) -> tuple[tuple[Profile, Outcome], ...]:
+    """Return the outcome under every profile from the same counts, where the control reads the profile at all."""
+    if "profile" not in call:
+        return ()
+    found = []
+    for profile in Profile:
+        try:
+            outcome = control.function(**{**call, "profile": profile}).outcome
+        except UnknownValueError:
+            outcome = Outcome.NOT_ASSESSED
+        except (EvidenceError, OutputError):
+            raise
+        except Exception:  # the run's own profile was judged; another reading must not cost it
+            log.exception("control %s failed under profile %s", control.code, profile)
+            outcome = Outcome.ERROR
+        found.append((profile, outcome))
+    return tuple(found)
 
 
 def _gaps(snapshot: Snapshot, controls: tuple[Control, ...]) -> tuple[tuple[Gap, tuple[str, ...]], ...]:

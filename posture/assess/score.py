@@ -8,10 +8,11 @@ one at 79. Under 60 % coverage there is no number, for the whole or for an area.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from posture.assess.types import AreaScore, Finding, Score
 from posture.controls.registry import AREAS, Outcome
-from posture.settings import Severity
+from posture.settings import Profile, Severity
 
 WEIGHTS = {
     Severity.CRITICAL: 10.0,
@@ -54,7 +55,18 @@ def score(findings: Iterable[Finding]) -> Score:
             if any(f.control.area == area for f in scored)
         ),
         costs=_costs(scored),
+        by_profile=tuple((profile, _under(profile, scored)) for profile in Profile),
     )
+
+
+def _under(profile: Profile, scored: list[Finding]) -> float | None:
+    """Return the value if every finding had the outcome it has under a profile."""
+    turned = []
+    for finding in scored:
+        outcome = dict(finding.profiles).get(profile, finding.outcome)
+        severity = finding.severity if outcome is finding.outcome else finding.control.fail
+        turned.append(replace(finding, outcome=outcome, severity=severity))
+    return _capped(_raw(turned, _value), _cap(turned)) if _coverage(turned) >= MIN_COVERAGE else None
 
 
 def _value(finding: Finding) -> float | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from posture.controls.registry import Control, Outcome
-from posture.settings import AcceptedRisk, Attestation, Settings, Severity
+from posture.settings import AcceptedRisk, Attestation, Profile, Settings, Severity
 from posture.snapshot.types import Gap, Tenant
 
 if TYPE_CHECKING:
@@ -68,7 +68,11 @@ class AuthorityVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A control, its outcome and the proof. `gap` says why it is not assessed."""
+    """A control, its outcome and the proof. `gap` says why it is not assessed.
+
+    `profiles` holds the outcome under every profile where the control reads the
+    profile and its values were read; it is empty elsewhere.
+    """
 
     control: Control
     outcome: Outcome
@@ -81,6 +85,7 @@ class Finding:
     gap: Gap | None = None
     notes: tuple[str, ...] = ()
     attested: bool = False
+    profiles: tuple[tuple[Profile, Outcome], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,8 @@ class Score:
     `raw` is the weighted mean before caps, `cap` the ceiling a fail sets (None
     for none), `low` what it would be if all that was not assessed had failed,
     `without_accepted` the value if accepted risks were not there.
-    `costs` are the controls that cost most: code and points.
+    `costs` are the controls that cost most: code and points. `by_profile` is
+    the value under every profile.
     """
 
     value: float | None
@@ -126,6 +132,7 @@ class Score:
     coverage: float
     by_area: tuple[AreaScore, ...]
     costs: tuple[tuple[str, float], ...] = ()
+    by_profile: tuple[tuple[Profile, float | None], ...] = ()
 
 
 @dataclass(frozen=True)

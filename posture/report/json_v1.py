@@ -77,6 +77,7 @@ class FindingV1(TypedDict):
     remediation: dict[str, Any]
     blast_radius: str
     authorities: list[dict[str, Any]]
+    profiles: dict[str, str]
     frameworks: dict[str, list[str]]
     accepted: dict[str, Any] | None
     scored: bool
@@ -176,6 +177,7 @@ def _score(assessment: Assessment) -> dict[str, Any]:
         "coverage": score.coverage,
         "by_area": [{"area": a.area, "value": a.value, "coverage": a.coverage} for a in score.by_area],
         "costs": [{"control": code, "points": points} for code, points in score.costs],
+        "by_profile": {profile.value: value for profile, value in score.by_profile},
     }
 
 
@@ -203,6 +205,7 @@ def _finding(finding: Finding, run: RunView) -> FindingV1:
         "remediation": {"portal": control.fix, "steps": [_step(s) for s in control.remediation]},
         "blast_radius": control.breaks,
         "authorities": [{"name": a.name, "item": a.item, "verdict": a.verdict or None} for a in finding.authorities],
+        "profiles": {profile.value: outcome.value for profile, outcome in finding.profiles},
         "frameworks": {name: sorted(control.frameworks[name]) for name in sorted(control.frameworks)},
         "accepted": _acceptance(finding.accepted) if finding.accepted else None,
         "scored": control.scored,

@@ -207,6 +207,9 @@ def _detail(finding: Finding, run: RunView) -> list[str]:
             for a in finding.authorities
         )
         lines += [f"**Others on this value.** {prose(said)}", ""]
+    other = words.by_profile(finding, run.assessment.settings.profile)
+    if other:
+        lines += [f"**Under other profiles.** {prose(other)}", ""]
     return lines
 
 

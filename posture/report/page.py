@@ -112,6 +112,7 @@ class Card:
     affected_file: str
     guests: bool
     authorities: tuple[tuple[str, str, str], ...]
+    profiles: str
     mapped: tuple[tuple[str, str], ...]
     framework_slugs: str
     accepted: str
@@ -444,6 +445,7 @@ def _card(finding: Finding, run: RunView) -> Card:
             (a.name, a.item, words.OUTCOMES[Outcome(a.verdict)].lower() if a.verdict else "does not decide")
             for a in finding.authorities
         ),
+        profiles=words.by_profile(finding, run.assessment.settings.profile),
         mapped=tuple((_SHORT.get(name, name), ", ".join(items)) for name, items in sorted(control.frameworks.items())),
         framework_slugs=" ".join(slug(name, "other") for name in sorted(control.frameworks)),
         accepted=words.accepted(finding),

@@ -16,7 +16,7 @@ from posture.controls.registry import AREAS, Outcome
 from posture.report.dates import percent, plural
 from posture.report.text import steps
 from posture.report.view import Change, Changes, RunView
-from posture.settings import AcceptedRisk, Attestation, Severity
+from posture.settings import AcceptedRisk, Attestation, Profile, Severity
 from posture.snapshot.types import Gap, GapReason
 
 OUTCOMES: dict[Outcome, str] = {
@@ -140,6 +140,14 @@ class Taken:
 def acceptances(assessment: Assessment) -> list[Taken]:
     """Return every accepted risk that holds, in the order of the findings most serious first."""
     return [t for finding in ranked(assessment.findings) for t in acceptances_of(finding, assessment)]
+
+
+def by_profile(finding: Finding, chosen: Profile) -> str:
+    """Return what the other profiles make of a finding; "" where they all say the same."""
+    others = [(p, o) for p, o in finding.profiles if p is not chosen]
+    if all(outcome is finding.outcome for _, outcome in others):
+        return ""
+    return "; ".join(f"{profile.value}: {OUTCOMES[outcome].lower()}" for profile, outcome in others)
 
 
 def acceptances_of(finding: Finding, assessment: Assessment) -> list[Taken]:

@@ -78,6 +78,28 @@ def test_the_same_evidence_under_four_profiles(
             assert told[item] == verdict, f"{profile}: {item}"
 
 
+@pytest.mark.parametrize(("code", "changes", "outcomes", "items"), CASES, ids=IDS)
+def test_one_pass_judges_by_all_profiles(
+    code: str, changes: dict[str, Any], outcomes: tuple[Outcome, ...], items: dict[str, str]
+) -> None:
+    for profile in PROFILES:
+        assert find(code, changes, profile).profiles == tuple(zip(PROFILES, outcomes, strict=True))
+
+
+def test_one_pass_scores_by_all_profiles() -> None:
+    facts = {**KEPT_FACTS, "authorization_policy": f.authorization_policy(guestUserRoleId=f.LIMITED_LEVEL)}
+    alone = {p: evaluate(f.snapshot(**facts), Settings(p, KEPT.thresholds), hunts=False).score for p in PROFILES}
+    for found in alone.values():
+        assert dict(found.by_profile) == {p: s.value for p, s in alone.items()}
+    assert len({s.value for s in alone.values()}) > 1
+
+
+def test_no_profile_is_told_of_what_was_not_read() -> None:
+    refused = {"b2b_management_policies": f.gap("b2b_management_policies")}
+    assert find("GUEST-INV-002", refused, Profile.POSTURE).profiles == ()
+    assert find("GUEST-XTA-001", {"cross_tenant_default": OPEN_IN, **refused}, Profile.POSTURE).profiles == ()
+
+
 def test_every_control_that_reads_the_profile_has_a_case() -> None:
     reads = {c.code for c in catalogue() if "profile" in inspect.signature(c.function).parameters}
     assert reads == {code for code, *_ in CASES}
@@ -114,6 +136,8 @@ def test_the_reports_show_their_verdicts_beside_ours(tmp_path: Any) -> None:
     assert found["GUEST-PER-001"]["outcome"] == "partial"
     assert per == {"5.1.6.2": "pass", "MS.AAD.8.1v1": "pass", "21792": "fail", "AP07": "fail"}
     assert "21792: restricted only: fails" in markdown.whole(run)
+    assert found["GUEST-PER-001"]["profiles"]["ms-zta"] == "fail"
+    assert "**Under other profiles.** cis-m365-v7: holds; scuba-aad: holds; ms-zta: fails" in markdown.whole(run)
 
 
 def test_nobody_is_quoted_on_what_was_not_read() -> None:
