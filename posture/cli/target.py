@@ -125,6 +125,8 @@ async def opened(where: Target, *, on_event: Callable[[Any], None] | None = None
     else:
         session = await _tenant(where)
     session.reader.on_event = on_event
+    if session.arm is not None:
+        session.arm.on_event = on_event
     try:
         yield session
     finally:
