@@ -132,6 +132,38 @@ def test_every_kind_of_error(
     _nowhere(said, logged, tmp_path)
 
 
+class Repeating(httpx.AsyncBaseTransport):
+    """Says the token it was shown back: in errors, in an answer, in a next link and in the request's id."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        shown = request.headers["authorization"]
+        told = {"error": {"code": "Bad", "message": f"Authorization: {shown}", "innerError": {"request-id": shown}}}
+        match request.url.path.rpartition("/")[2]:
+            case "groupSettings":
+                return httpx.Response(403, json=told, headers={"request-id": shown})
+            case "domains":
+                return httpx.Response(200, json={"value": [{"id": "d.example", "said": shown}]})
+            case "subscribedSkus":
+                return httpx.Response(200, json={"value": [], "@odata.nextLink": f"https://evil.example/{TOKEN}"})
+        answer = await self._inner.handle_async_request(request)
+        answer.headers["request-id"] = shown
+        return answer
+
+
+def test_a_service_that_says_it_back(
+    monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    app = create_app(load_tenant(find_sample("hardened")))
+    wire = Repeating(httpx.ASGITransport(app=app))
+    monkeypatch.setattr("posture.graph.transport.network", lambda root, limits, ca: wire)
+    said = posture("audit", "--auth", "token", "--verbose")
+    assert said.code == 3, said.err
+    _nowhere(said, logged, tmp_path)
+
+
 def test_a_bug_in_a_gatherer(monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     """A traceback is logged then; what stands in it is code and never the token."""
     _cloud(monkeypatch, "hardened")
