@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from posture.collect.lists import PAGE
+from posture.collect.questions import related
 from posture.collect.registry import gatherer
-from posture.collect.source import PAGE, Source, related
+from posture.collect.source import Source
 from posture.snapshot.derive import CLIENT_APPS
 from posture.snapshot.types import Rows
 

@@ -1,6 +1,7 @@
 """Conditional Access and what it leans on."""
 
 from posture.collect.registry import gatherer
+from posture.collect.rows import unless
 from posture.collect.source import Source
 from posture.snapshot.types import Rows
 
@@ -56,8 +57,6 @@ async def guest_registration_details(graph: Source) -> Rows:
     Whether the service filters by userType is not documented, so members are
     left out here too; a type this version does not know stays.
     """
-    from posture.collect.source import unless
-
     return await graph.all(
         "/reports/authenticationMethods/userRegistrationDetails",
         where="userType eq 'guest'",

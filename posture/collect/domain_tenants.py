@@ -5,8 +5,9 @@ from typing import Any
 
 import orjson
 
+from posture.collect.questions import gathered
 from posture.collect.registry import gatherer
-from posture.collect.source import Source, gathered
+from posture.collect.source import Source
 from posture.graph.links import segment
 from posture.snapshot.guests import DOMAINS_ASKED, home_domain
 from posture.snapshot.types import Rows

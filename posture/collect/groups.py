@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
+from posture.collect.lists import PAGE
+from posture.collect.questions import gathered, related
 from posture.collect.registry import gatherer
-from posture.collect.source import PAGE, Source, gathered, related
+from posture.collect.rows import row_id
+from posture.collect.source import Source
 from posture.graph.links import segment
 from posture.snapshot.types import Gap, GapReason, Rows
 
@@ -139,7 +142,7 @@ async def group_eligibilities(graph: Source, groups: Rows) -> Rows:
     async def rows() -> AsyncIterator[tuple[str, bytes]]:
         async for _, answer in gathered(graph, paths):
             async for line in graph.graph.rest_of(answer):
-                yield graph.row_id(line), line
+                yield row_id(line), line
 
     return await graph.collected(rows(), base)
 

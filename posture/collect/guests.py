@@ -1,7 +1,9 @@
 """Guests and what each of them has: one list per licence and permission, never a call per guest."""
 
+from posture.collect.lists import PAGE
 from posture.collect.registry import gatherer
-from posture.collect.source import PAGE, Source, only
+from posture.collect.rows import only
+from posture.collect.source import Source
 from posture.errors import BadRequestError
 from posture.snapshot.shapes import GuestUser, SignInActivityUser
 from posture.snapshot.types import Rows

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from posture import CATALOGUE_VERSION, __version__
 from posture.collect.journal import Journal
+from posture.collect.lists import ShortListError
 from posture.collect.partition import LARGE
 from posture.collect.registry import Gatherer, gatherers
 from posture.collect.source import Progress, Record, Source
@@ -428,8 +429,6 @@ def _chosen(plan: Plan) -> dict[str, Gatherer]:
 
 def gap_of(g: Gatherer, error: GraphError, file: str = "") -> Gap:
     """Turn what Graph refused into a gap with its reason and what it rests on."""
-    from posture.collect.source import ShortListError
-
     reason = next((r for kind, r in _REASONS if isinstance(error, kind)), GapReason.ANSWER)
     if isinstance(error, ShortListError):
         reason = GapReason.INCOMPLETE

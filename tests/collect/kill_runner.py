@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from posture.collect import source
+from posture.collect import lists
 from posture.collect.run import Plan, collect
 from posture.graph.reader import open_reader
 from posture.settings import Settings
@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 20, 8, 15, tzinfo=UTC)
 
 
 def _run(url: str, folder: Path) -> None:
-    source.CHECKPOINT_SECONDS = 0.0
+    lists.CHECKPOINT_SECONDS = 0.0
 
     async def read() -> None:
         reader = open_reader(url)

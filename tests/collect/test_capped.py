@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from posture.collect.source import EXPAND_CAP, _is_capped
+from posture.collect.rows import EXPAND_CAP, is_capped
 
 
 def row(count: int, name: str = "g") -> bytes:
@@ -14,9 +14,9 @@ def row(count: int, name: str = "g") -> bytes:
 
 @pytest.mark.parametrize("name", ["g", "\ud800", "\udc00x", "\u0000", '"id"'])
 def test_twenty_items_may_go_on(name: str) -> None:
-    assert _is_capped(row(EXPAND_CAP, name), "transitiveMemberOf")
-    assert not _is_capped(row(EXPAND_CAP - 1, name), "transitiveMemberOf")
+    assert is_capped(row(EXPAND_CAP, name), "transitiveMemberOf")
+    assert not is_capped(row(EXPAND_CAP - 1, name), "transitiveMemberOf")
 
 
 def test_another_list_of_twenty_does_not_count() -> None:
-    assert not _is_capped(row(EXPAND_CAP), "ownedObjects")
+    assert not is_capped(row(EXPAND_CAP), "ownedObjects")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from posture.cli import progress
-from posture.collect import source
+from posture.collect import lists
 from posture.collect.run import Plan, collect
 from posture.collect.source import Progress
 from posture.emulator.app import create_app
@@ -112,7 +112,7 @@ def test_it_can_be_left_out(tmp_path: Path, tenant: EmulatedTenant) -> None:
 
 
 def test_it_goes_on_where_it_stood(tmp_path: Path, tenant: EmulatedTenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(lists, "CHECKPOINT_SECONDS", 0.0)
     left = tmp_path / "left"
     whole = Paced(tenant, tmp_path / "whole")
     wanted = asyncio.run(whole.read(lambda: shutil.copytree(tmp_path / "whole", left)))

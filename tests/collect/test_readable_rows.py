@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posture.collect.source import refuse_unreadable
+from posture.collect.rows import refuse_unreadable
 from posture.errors import AnswerError, EvidenceError
 from posture.snapshot.folder import parse
 
