@@ -24,6 +24,7 @@ from posture.graph.answer import Answer
 from posture.graph.bodies import UnreadableError, as_sent, decoded, single
 from posture.graph.exchange import Exchange
 from posture.graph.judge import UNKNOWN_MEMBERS, Ask, Patience, Reply
+from posture.graph.retry import THROTTLED
 
 BATCH_SIZE = 20
 """Questions in one batch, Graph's own limit."""
@@ -109,6 +110,8 @@ class Batcher:
             question.patience.attempt += 1
             await exchange.turn(question.ask, question.patience.attempt)
         exchange.requests["batched"] += len(waiting)
+        limit = exchange.pace.limit
+        mark = limit.mark
         batch = Ask(f"{self._prefix}/$batch", method="POST", content=self._content(waiting))
         try:
             outer, replies = await exchange.ask(batch, _replies)
@@ -116,6 +119,8 @@ class Batcher:
             for question in waiting:
                 question.result = error
             return []
+        if any(reply is not None and reply.status in THROTTLED for reply in replies.values()):
+            limit.throttled(mark)
         pauses = []
         for number, question in enumerate(waiting):
             pause = self._settle(question, replies.get(str(number)), outer)

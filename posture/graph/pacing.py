@@ -105,9 +105,14 @@ class AdaptiveLimit:
         """How many may be under way now."""
         return int(self._allowed)
 
+    @property
+    def mark(self) -> int:
+        """The mark of a request that goes now, to hand to `throttled`."""
+        return self._generation
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[int]:
-        """Hold one place; yields the mark to hand to `throttled`."""
+        """Hold one place; yields its mark."""
         await self._enter()
         try:
             yield self._generation

@@ -88,6 +88,28 @@ def test_throttled_and_failed_items_come_again_and_refused_ones_cost_nothing() -
     using(test)
 
 
+def test_a_throttled_item_lets_fewer_requests_go_at_once() -> None:
+    """Graph answers the batch with 200 then; all the same it is being asked too fast."""
+
+    async def test(b: Bench) -> None:
+        limit = b.reader._exchange.pace.limit
+        most = limit.allowed
+        seen: list[int] = []
+
+        def answer(url: str, times: int) -> ItemAnswer:
+            seen.append(limit.allowed)
+            return (429, {"error": {"code": "TooManyRequests"}}, {}) if times < 3 else (200, {"a": 1}, {})
+
+        b.server.say("/v1.0/$batch", batch_of(answer))
+        assert all(isinstance(r, Answer) for r in (await results(b, [f"/x/{n}" for n in range(20)])).values())
+        assert [seen[0], seen[20], seen[40]] == [most, most // 2, most // 4]  # once a round, not once an item
+        for _ in range(2 * most * most):
+            limit.went_well()
+        assert limit.allowed == most
+
+    using(test)
+
+
 @pytest.mark.parametrize(
     ("item", "kind"),
     [
