@@ -9,9 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from posture.collect.registry import gatherers
 from posture.emulator.app import create_app
 from posture.emulator.tenant import find_sample, load_tenant
 from posture.graph import signin, transport
+from posture.graph.clouds import CLOUDS
+from posture.snapshot.types import GapReason
 from tests.cli.run import posture
 
 GRAPH, ARM = "graph.microsoft.com", "management.azure.com"
@@ -81,3 +84,19 @@ def test_each_host_has_its_own_token_and_every_pause_is_told(tmp_path: Path, wir
 def test_azure_is_asked_for_nothing_unless_it_is_wanted(tmp_path: Path, wire: Wire) -> None:
     assert posture("collect", "--auth", "cli", "--out", str(tmp_path / "out"), "--quiet").code == 0
     assert {host for _, host, _ in wire.seen} == {GRAPH}
+
+
+@pytest.mark.parametrize(("cloud", "host"), [(c.name, c.host) for c in CLOUDS.values()])
+def test_a_cloud_has_its_own_host_and_token_and_what_it_lacks_is_not_asked(
+    tmp_path: Path, wire: Wire, cloud: str, host: str
+) -> None:
+    said = posture(
+        "collect", "--auth", "cli", "--cloud", cloud, "--include", "all", "--out", str(tmp_path / "out"), "--json"
+    )
+    lacking = {name for name, g in gatherers().items() if cloud not in g.clouds}
+    gaps = {g["source"]: g["reason"] for g in json.loads(said.out)["gaps"]}
+    assert gaps == dict.fromkeys(lacking, GapReason.CLOUD.value)
+    assert said.code == (3 if lacking else 0)
+    expected = {(host, f"https://{host}")}
+    assert {(h, audience) for _, h, audience in wire.seen} - {(ARM, f"https://{ARM}")} == expected
+    assert (ARM in {h for _, h, _ in wire.seen}) == (cloud == "global")
