@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from posture.controls.framework_items import ATRM, ISO, MCSB, NIST
 from posture.controls.registry import Control, catalogue
 
 
@@ -149,20 +150,43 @@ FRAMEWORKS: Mapping[str, Framework] = {
             r"MS\.[A-Z]+\.\d+\.\d+v\d+",
             _SCUBA,
         ),
-        Framework("mcsb", "Microsoft cloud security benchmark v1", _OWN_LIST.format("it"), r"[A-Z]{2}-\d+"),
+        Framework(
+            "mcsb",
+            "Microsoft cloud security benchmark v1",
+            "its families IM, PA and LT (identity, privileged access, logs), and what this catalogue maps besides",
+            r"[A-Z]{2}-\d+",
+            MCSB,
+        ),
         Framework(
             "nist_800_53r5",
             "NIST SP 800-53 Rev. 5",
-            _OWN_LIST.format("NIST"),
+            "the base controls of its families AC, IA and AU (access, identification, audit), and what this catalogue "
+            "maps besides",
             r"[A-Z]{2}-\d+(?:\(\d+\))?[a-z]?",
+            NIST,
         ),
-        Framework("iso_27001_2022", "ISO/IEC 27001:2022 Annex A", _OWN_LIST.format("ISO"), r"A\.\d+\.\d+"),
+        Framework(
+            "iso_27001_2022",
+            "ISO/IEC 27001:2022 Annex A",
+            "A.5.14 to A.5.23 (access, suppliers, cloud), A.8.2 to A.8.5 (access) and A.8.15 to A.8.18 (logs), and "
+            "what this catalogue maps besides",
+            r"A\.\d+\.\d+",
+            ISO,
+        ),
         Framework("attack", "MITRE ATT&CK", _OWN_LIST.format("MITRE"), r"T\d{4}(?:\.\d{3})?"),
-        Framework("atrm", "Azure Threat Research Matrix", _OWN_LIST.format("it"), r"AZT\d+(?:\.\d+)?"),
+        Framework(
+            "atrm",
+            "Azure Threat Research Matrix",
+            "all its techniques, most of them about Azure resources, and the sub-techniques this catalogue maps",
+            r"AZT\d+(?:\.\d+)?",
+            ATRM,
+        ),
         Framework("maester", "Maester tests", _OWN_LIST.format("Maester"), r"[A-Za-z0-9.-]+"),
         Framework("prowler", "Prowler checks", _OWN_LIST.format("Prowler"), r"[a-z0-9_]+"),
         Framework("zta", "Microsoft Zero Trust Assessment", _OWN_LIST.format("it"), r"\d{5}"),
-        Framework("other", "Other rules and standards", _OWN_LIST.format("nobody"), r".+?(?= \(|$)"),
+        Framework(
+            "other", "Other rules and standards", "the items this catalogue maps, from many lists", r".+?(?= \(|$)"
+        ),
     )
 }
 """Every framework a control may name, under the key it is named by."""
@@ -248,8 +272,10 @@ def frameworks() -> tuple[str, ...]:
 
 
 def known(name: str) -> Framework | None:
-    """Return a framework by its key, with - for _ and in any letter case; None for no such framework."""
-    return FRAMEWORKS.get(name.strip().casefold().replace("-", "_"))
+    """Return a framework by its key or what only its key begins with, - for _, in any letter case; else None."""
+    key = name.strip().casefold().replace("-", "_")
+    found = [k for k in FRAMEWORKS if k == key] or [k for k in FRAMEWORKS if key and k.startswith(key)]
+    return FRAMEWORKS[found[0]] if len(found) == 1 else None
 
 
 _STATES = {
@@ -279,6 +305,9 @@ def coverage(name: str, hunts: Iterable[Any] = ()) -> dict[str, Any]:
             if framework.version and not re.search(framework.version, one.note):
                 continue
             found.setdefault(one.number, []).append((entry.code, _state(entry, one)))
+    for number, by in found.items():
+        if not by:
+            by += [(code, "touched") for part, codes in found.items() if _part_of(part, number) for code, _ in codes]
     items = [
         {
             "item": number,
@@ -296,6 +325,11 @@ def coverage(name: str, hunts: Iterable[Any] = ()) -> dict[str, Any]:
         "counts": {state: sum(i["state"] == state for i in items) for state in _STATES},
         "items": items,
     }
+
+
+def _part_of(part: str, number: str) -> bool:
+    """Whether an item is a part of another: AZT502.3 of AZT502, AC-2(1) of AC-2."""
+    return part.startswith((f"{number}.", f"{number}("))
 
 
 def _texts(entry: Any, framework: Framework) -> Iterable[str]:

@@ -198,6 +198,28 @@ def test_coverage(key: str) -> None:
     assert len(lines) == len(found["items"]) + 4
 
 
+@pytest.mark.parametrize("key", ["cis_m365", "scuba", "mcsb", "nist_800_53r5", "iso_27001_2022", "atrm"])
+def test_what_nobody_looks_at_is_shown(key: str) -> None:
+    found = coverage(key, hunts())
+    assert found["counts"]["uncovered"]
+    assert all(i["about"] for i in found["items"] if i["state"] == "uncovered")
+
+
+def test_an_item_is_touched_where_a_part_of_it_is_tested() -> None:
+    atrm = {i["item"]: i for i in coverage("atrm", hunts())["items"]}
+    assert atrm["AZT502.3"]["state"] == "tested"
+    assert atrm["AZT502"]["state"] == "touched"
+    assert "GUEST-INV-001" in atrm["AZT502"]["controls"]
+    assert atrm["AZT705"]["state"] == "uncovered"
+
+
+def test_a_framework_by_the_start_of_its_name() -> None:
+    assert coverage("NIST")["framework"] == "nist_800_53r5"
+    assert coverage("iso")["framework"] == "iso_27001_2022"
+    assert known("cis") is None, "there are two"
+    assert known("") is None
+
+
 def test_coverage_reads_versions_and_limits() -> None:
     cis = {i["item"]: i for i in coverage("cis_m365")["items"]}
     assert "GUEST-PRV-005" not in cis["5.1.3.1"]["controls"], "that number means another item in v7.0.0"
