@@ -37,7 +37,7 @@ def address_changed(row: Mapping[str, Any]) -> bool | None:
     Source: https://learn.microsoft.com/entra/external-id/user-properties
     """
     upn, mail = row.get("userPrincipalName"), row.get("mail")
-    if not isinstance(upn, str) or "mail" not in row or not isinstance(mail, str | None):
+    if not isinstance(upn, str) or not upn or "mail" not in row or not isinstance(mail, str | None):
         return None
     if mail is None:
         return False
@@ -222,7 +222,7 @@ def resets_are_accounted_for(
     if t.foreign or t.changed:
         return partial(f"{told}; {number(t.changed, 'guest')} with another address than their name.", observed=seen)
     told += ", each approved" if t.resets else ""
-    return passed(f"{told}; every address fits its name.", observed=seen)
+    return passed(f"{told}; no address differs from its name.", observed=seen)
 
 
 def _log_gap(directory_audits: Rows | Gap) -> str:

@@ -64,6 +64,7 @@ NAME = "jane_fabrikam.example#EXT#@contoso.onmicrosoft.com"
         ({"userPrincipalName": NAME, "mail": "jane@evil.example"}, True),
         ({"userPrincipalName": NAME, "mail": "john@fabrikam.example", "otherMails": None}, True),
         ({"userPrincipalName": NAME, "mail": ""}, True),
+        ({"userPrincipalName": "", "mail": "jane@fabrikam.example"}, None),
         ({"userPrincipalName": NAME, "mail": "fabrikam.example"}, True),
         ({"userPrincipalName": NAME}, None),
         ({"userPrincipalName": NAME, "mail": 7}, None),
@@ -179,7 +180,7 @@ def test_it_says_how_far_back_the_log_goes() -> None:
     """A tenant without P1 keeps 7 days, whatever was asked for."""
     week = [reset(activityDisplayName="Add user", activityDateTime=ago(d)) for d in (0.5, 6.5)]
     assert check(*week).summary == (
-        "No reset of redemption in the 7 days that the audit log goes back; every address fits its name."
+        "No reset of redemption in the 7 days that the audit log goes back; no address differs from its name."
     )
     month = [reset(activityDisplayName="Add user", activityDateTime=ago(29.5)), reset()]
     found = check(*month, approved=(ADMIN,))

@@ -43,10 +43,11 @@ def removing(t: Telling) -> Iterator[str]:
     else:
         yield from t.missing("When they were last seen", "guest_sign_in_activity")
     yield from _holdings(t, held)
+    called = (("What these groups are called and which may hold a role", ("groups",)),) if held.in_groups else ()
     for name, facts in (
         ("Which groups they are in", ("guest_memberships",)),
         ("Which roles they hold", ("role_assignments", *t.eligible)),
-        ("What these groups are called and which may hold a role", ("groups",)),
+        *called,
         ("What they own", ("guest_owned_objects",)),
         ("Which applications they are assigned to", ("guest_app_roles",)),
     ):
