@@ -251,6 +251,10 @@ def _proxies() -> dict[str, str]:
     return shown
 
 
+_FEW = 4
+"""Up to this many sources are named one by one."""
+
+
 def setup(
     controls: Annotated[
         list[str] | None,
@@ -285,7 +289,7 @@ def setup(
     tools = {"azure-cli": s.azure_cli, "powershell": s.powershell, "terraform": s.terraform}
     if dialect not in {*tools, "all"}:
         raise SettingsError(f"--as is {dialect!r}; one of {', '.join(tools)} or all")
-    wanted = s.registration(_facts(controls), delegated=delegated)
+    wanted = s.registration(_facts(controls), delegated=delegated, cloud=name)
     url = s.consent_url(CLOUDS[name].authority, tenant, client_id)
     if flag_of(loaded, "json", json_out):
         say_json(
@@ -293,6 +297,7 @@ def setup(
                 "permissions": list(wanted.permissions),
                 "facts": list(wanted.facts),
                 "roles": list(wanted.roles),
+                "role_sources": dict(wanted.roles),
                 "consent_url": url,
             }
         )
@@ -300,7 +305,9 @@ def setup(
     say(f"# {len(wanted.permissions)} read permissions for {len(wanted.facts)} sources")
     say_all(f"#   {p}" for p in wanted.permissions)
     if wanted.roles:
-        say(f"# The person who signs in also needs: {', '.join(wanted.roles)}")
+        say("# The person who signs in also needs these directory roles; an application needs none.")
+        for role, sources in wanted.roles.items():
+            say(f"#   {role}: {', '.join(sources) if len(sources) <= _FEW else f'{len(sources)} sources'}")
     for tool, words in tools.items():
         if dialect in (tool, "all"):
             say()

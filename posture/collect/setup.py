@@ -3,7 +3,8 @@
 Generated from what the gatherers declare: nothing is granted that nothing reads.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from posture.collect.permissions import GRAPH_APP_ID, PERMISSIONS
@@ -29,29 +30,39 @@ _CERTIFICATE = (
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What to grant: permission names sorted, the facts they are for, the directory roles a person needs."""
+    """What to grant: permission names sorted, the facts they are for, the directory roles a person needs for which."""
 
     permissions: tuple[str, ...]
     facts: tuple[str, ...]
-    roles: tuple[str, ...]
+    roles: Mapping[str, tuple[str, ...]]
     delegated: bool
 
 
-def registration(facts: Iterable[str], *, delegated: bool = False) -> Registration:
-    """Return the registration that reads exactly these facts and what they wait for."""
+def registration(facts: Iterable[str], *, delegated: bool = False, cloud: str = "global") -> Registration:
+    """Return the registration that reads exactly these facts and what they wait for, where the cloud has them."""
     known = gatherers()
     chosen: dict[str, Gatherer] = {}
     todo = sorted(set(facts))
     while todo:
         name = todo.pop()
         g = known.get(name)
-        if g is not None and name not in chosen:
+        if g is not None and name not in chosen and cloud in g.clouds:
             chosen[name] = g
             todo.extend(g.after)
     asked = {p.strip() for g in chosen.values() for p in g.permission.split("+")}
     needed = sorted(p for p in asked if p in PERMISSIONS)  # Azure roles are no permissions of a registration
-    roles = sorted({r for g in chosen.values() for r in g.roles[:1]}) if delegated else []
-    return Registration(tuple(needed), tuple(sorted(chosen)), tuple(roles), delegated)
+    return Registration(tuple(needed), tuple(sorted(chosen)), _roles(chosen) if delegated else {}, delegated)
+
+
+def _roles(chosen: Mapping[str, Gatherer]) -> dict[str, tuple[str, ...]]:
+    """Return few roles that together do, each with its facts: one that only reads first, then the more common."""
+    common = Counter(role for g in chosen.values() for role in g.roles)
+    found: dict[str, list[str]] = {}
+    for name, g in sorted(chosen.items()):
+        if g.roles:
+            role = max(g.roles, key=lambda r: (r.endswith("Reader"), common[r]))
+            found.setdefault(role, []).append(name)
+    return {role: tuple(found[role]) for role in sorted(found)}
 
 
 def azure_cli(wanted: Registration, cloud: str = "global") -> list[str]:

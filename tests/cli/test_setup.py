@@ -116,7 +116,29 @@ def test_every_declared_permission_is_known() -> None:
 
 def test_people_need_directory_roles_and_applications_none() -> None:
     assert json.loads(posture("setup", "--json").out)["roles"] == []
-    assert "Global Reader" in json.loads(posture("setup", "--delegated", "--json").out)["roles"]
+    found = json.loads(posture("setup", "--delegated", "--json").out)
+    assert set(found["roles"]) == set(found["role_sources"])
+    for role, sources in found["role_sources"].items():
+        assert sources, role
+        for source in sources:
+            assert role in gatherers()[source].roles
+            # A role that may change things is named only where no documented role that reads would do.
+            assert role.endswith("Reader") or not any(r.endswith("Reader") for r in gatherers()[source].roles)
+    assert set(found["facts"]) - {s for some in found["role_sources"].values() for s in some} == {
+        n for n in found["facts"] if not gatherers()[n].roles
+    }
+    said = posture("setup", "--delegated").out
+    assert "#   Global Administrator: b2b_management_policies" in said
+
+
+@pytest.mark.parametrize("cloud", ["usgov", "dod", "china"])
+def test_nothing_is_granted_for_what_a_cloud_lacks(cloud: str) -> None:
+    found = json.loads(posture("setup", "--cloud", cloud, "--json").out)
+    there = {n for n, g in gatherers().items() if not g.optional and cloud in g.clouds}
+    assert set(found["facts"]) == there
+    assert (
+        set(found["permissions"]) == _declared(there) < set(json.loads(posture("setup", "--json").out)["permissions"])
+    )
 
 
 def test_the_consent_address_is_that_of_the_cloud() -> None:
