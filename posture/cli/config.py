@@ -224,6 +224,10 @@ class _Reader:
                 kind = _PLAIN_KEYS.get(key, object)
                 if not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
                     raise self._bad(key, f"is {value!r}; it must be {_words(kind)}")
+            for row in self._rows(table, "accepted"):
+                self._accepted(row)
+            for row in self._rows(table, "attested"):
+                self._attested(row)
         plain = {k: v for k, v in {**data, **own}.items() if k in _PLAIN_KEYS}
         self._inside(plain)
         return Config(

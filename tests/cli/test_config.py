@@ -99,6 +99,10 @@ def test_option_before_environment_before_file_before_default(tmp_path, monkeypa
         ("[brand]\ncolour = 'x'", ["is not known"]),
         ("[brand]\nname = 3", ["must be text"]),
         ("[tenants]\nx = 3", ["must be a table"]),
+        # A mistake in what was accepted for one tenant stops the runs of the others too: nobody should find it late.
+        ("[[tenants.x.accepted]]\ncontrol = 'GUEST-INV-001'", ["lacks 'reason'"]),
+        ("[[tenants.x.attested]]\ncontrol = 'GUEST-PRV-007'", ["lacks 'value'"]),
+        ("[tenants.x]\naccepted = 3", ["[[accepted]]"]),
         ("[tenants.x]\nprofile = 3", ["line 2", "must be text"]),
         ("= = =", ["posture.toml"]),
         ("x = " + "[" * 5000, ["posture.toml", "too deep"]),
