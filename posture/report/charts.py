@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from posture.report.markup import svg
-from posture.report.text import domain, marked
+from posture.report.text import Seen, domain, marked
 
 WIDTH = 420.0
 _ROW = 24.0
@@ -98,7 +98,7 @@ def domains(
         y = place * _ROW
         wide = max(room * count / most, 2.0)
         mail = label in personal
-        parts.append(svg("text", _short(marked(label), 28), class_="d", x=0, y=y + 14))
+        parts.append(svg("text", Seen(_short(marked(label), 28)), class_="d", x=0, y=y + 14))
         parts.append(svg("rect", class_="w" if mail else "i", x=left, y=y + 3, width=wide, height=14, rx=3))
         if mail:
             parts.extend(_hatch(left, y + 3, wide, 14))
@@ -115,8 +115,10 @@ def domains(
         parts.extend(_hatch(left, foot - 10, 12, 10))
         parts.append(svg("text", "personal mail", class_="s", x=left + 18, y=foot))
     said = ", ".join(f"{marked(d)} {n:,}{' (personal mail)' if d in personal else ''}" for d, n in shown)
-    drawn = svg("svg", *parts, viewBox=f"0 0 {WIDTH:.0f} {foot + 6:.0f}", role="img", aria_label=f"{title}: {said}.")
-    rows = tuple((domain(d) + (" (personal mail)" if d in personal else ""), n) for d, n in counts.items())
+    drawn = svg(
+        "svg", *parts, viewBox=f"0 0 {WIDTH:.0f} {foot + 6:.0f}", role="img", aria_label=Seen(f"{title}: {said}.")
+    )
+    rows = tuple((Seen(domain(d) + (" (personal mail)" if d in personal else "")), n) for d, n in counts.items())
     one = "guest comes" if total == 1 else "guests come"
     lead = f"{total:,} {one} from {distinct:,} {'domain' if distinct == 1 else 'domains'}"
     return Drawing(name, title, lead, drawn, DataTable(("Domain", "Guests"), rows))

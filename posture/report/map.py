@@ -19,7 +19,7 @@ from markupsafe import Markup
 from posture.hunts.results import HuntResult, Place
 from posture.report.charts import DataTable, Drawing
 from posture.report.markup import svg
-from posture.report.text import marked
+from posture.report.text import Seen, marked
 
 if TYPE_CHECKING:
     from posture.report.view import RunView
@@ -150,7 +150,7 @@ def _name(place: Place) -> str:
 def _table(spots: list[_Spot], left_out: int) -> DataTable:
     rows = tuple(
         (
-            _name(s.place) + ("" if s.exact else " (country alone)" if s.place.country else ""),
+            Seen(_name(s.place) + ("" if s.exact else " (country alone)" if s.place.country else "")),
             s.place.succeeded,
             s.place.failed,
             s.place.guests,

@@ -110,6 +110,8 @@ def svg(tag: str, *children: object, **attributes: object) -> Markup:
 
 def _plain(value: object) -> str:
     """Return a number without a tail of zeros, anything else as text."""
+    if isinstance(value, str):
+        return value
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
 
 

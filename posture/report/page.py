@@ -20,7 +20,7 @@ from posture.report.guest_rows import eligible_roles_known
 from posture.report.json_v1 import manifest_sha256
 from posture.report.packed import Block, pack
 from posture.report.population import Population, population
-from posture.report.text import json_text, marked, shown, slug
+from posture.report.text import Seen, json_text, marked, shown, slug
 from posture.report.view import RunView
 from posture.settings import Severity, changed
 from posture.snapshot.types import Fact, Gap
@@ -516,7 +516,7 @@ def _affected(finding: Finding) -> tuple[tuple[str, ...], tuple[tuple[str, ...],
         cells.append(marked(str(row.get("why", "")), 160) if row.get("why") else "–")
         cells.extend(_plain(row[k]) if row.get(k) not in (None, "", []) else "–" for k in extra)
         if row.get("accepted"):
-            cells[2] = f"accepted; {cells[2]}"
+            cells[2] = Seen(f"accepted; {cells[2]}")
         rows.append(tuple(cells))
     return ("Name", "Address or id", "Why", *map(_spaced, extra)), tuple(rows)
 
@@ -658,7 +658,7 @@ def _lead(lead: Lead) -> LeadRows:
 
 def _lead_row(row: Mapping[str, Any]) -> LeadRow:
     rest = tuple(
-        ("log row" if key == "place" else _spaced(marked(str(key), 40)).lower(), _lead_cell(value))
+        ("log row" if key == "place" else Seen(_spaced(marked(str(key), 40)).lower()), _lead_cell(value))
         for key, value in row.items()
         if key not in ("time", "who", "ids") and not key.endswith("_id") and value not in (None, "", [], (), "success")
     )

@@ -56,9 +56,15 @@ def json_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
+class Seen(str):
+    """Text that `marked` has made: showing it again leaves it as it is. Nothing that was read is ever one."""
+
+    __slots__ = ()
+
+
 def shown(text: str) -> str:
     r"""Return text with what cannot be seen, or would be obeyed, written as `\u{…}`."""
-    if text.isascii() and text.isprintable() and "\\" not in text:
+    if isinstance(text, Seen) or (text.isascii() and text.isprintable() and "\\" not in text):
         return text
     return _SHOW.sub(_code, text)
 
@@ -83,8 +89,8 @@ def marked(text: str, limit: int = 0) -> str:
     if seen[0].isspace() or seen[-1].isspace():
         seen = _EDGES.sub(_code, seen)
     if limit and len(seen) > limit:
-        return f"{_whole(seen[:limit])}… ({len(text):,} characters)"
-    return seen
+        seen = f"{_whole(seen[:limit])}… ({len(text):,} characters)"
+    return Seen(seen)
 
 
 def _whole(cut: str) -> str:
@@ -110,7 +116,7 @@ def domain(name: str) -> str:
                 "xn--"
                 + label.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("punycode").decode("ascii")
             )
-    return f"{seen} ({shown('.'.join(labels))})"
+    return Seen(f"{seen} ({shown('.'.join(labels))})")
 
 
 # --- Markdown -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from posture.hunts.inviters import Branch, InvitationTree, Reach
 from posture.report.charts import DataTable, Drawing
 from posture.report.markup import svg
-from posture.report.text import EMPTY, marked
+from posture.report.text import EMPTY, Seen, marked
 
 if TYPE_CHECKING:
     from posture.report.view import RunView
@@ -149,7 +149,7 @@ def _table(tree: InvitationTree, roots: list[Branch]) -> DataTable:
         name = marked(branch.person.name, 80)
         for child in branch.children:
             if len(rows) < ROWS:
-                chain = " ← ".join(reversed((*path, name)))
+                chain = Seen(" ← ".join(reversed((*path, name))))
                 rows.append(
                     (
                         marked(child.person.name, 80),

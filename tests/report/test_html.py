@@ -97,6 +97,12 @@ def test_a_tenants_words_never_become_an_address_or_a_name(nasty):
             assert not re.search(r"__pwn|<|\{\{", attrs.get(name) or ""), (tag, attrs)
 
 
+def test_what_cannot_be_seen_is_shown_once(nasty):
+    assert "\\u{1b}" in nasty
+    assert not any("\\u{" in v for v in builder.hostile_values())
+    assert not re.findall(r".{60}\\u\{5c\}u\{.{20}", nasty)
+
+
 def test_every_hostile_name_is_text_that_people_can_read(nasty):
     seen = Reader(nasty).text
     held = people_of(nasty)

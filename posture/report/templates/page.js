@@ -27,7 +27,8 @@
 
   // A link to a finding opens it, whatever the filter hides.
   const follow = () => {
-    const target = location.hash.length > 1 && id(decodeURIComponent(location.hash.slice(1)));
+    // Ids are small letters, digits and hyphens; what stands in a link may be anything, so nothing of it is decoded.
+    const target = location.hash.length > 1 && id(location.hash.slice(1).toLowerCase());
     if (!target) return;
     for (let d = target.closest('details'); d; d = d.parentElement.closest('details')) {
       if (d.hidden) show({});

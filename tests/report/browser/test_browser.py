@@ -94,6 +94,17 @@ def test_a_link_opens_its_finding_even_when_a_filter_hides_it(opened, usual):
     assert page.evaluate("document.getElementById('guest-per-001').getBoundingClientRect().top < innerHeight")
 
 
+def test_a_link_may_be_typed_in_capitals_or_be_spoilt(opened, usual):
+    one = opened(usual)
+    page = one.go("#GUEST-INV-001")
+    assert page.evaluate("document.getElementById('guest-inv-001').open")
+    spoilt = opened(usual)
+    page = spoilt.go("#guest-inv-001%E0%A4")
+    expect(page.locator("#hit")).to_have_text("30 guests")
+    one.assert_clean()
+    spoilt.assert_clean()
+
+
 def test_what_a_finding_rests_on_and_frameworks_lead_there(opened, usual):
     one = opened(usual)
     page = one.go("#guest-inv-006")
