@@ -5,12 +5,12 @@ control, which takes the attested outcome, marked so.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from posture.assess.types import Acceptance, Finding
+from posture.assess.types import Acceptance, Finding, Observed
 from posture.controls.registry import Outcome
 from posture.errors import SettingsError
 from posture.settings import AcceptedRisk, Attestation, Severity, same_id
@@ -30,13 +30,13 @@ class Acceptances:
         self._covered: Counter[int] = Counter()
         self._used: set[int] = set()
 
-    def matcher(self, code: str, values: Iterable[Any] = ()) -> Callable[[str, str | None], bool] | None:
+    def matcher(self, code: str, observed: Iterable[Observed] = ()) -> Callable[[str, str | None], bool] | None:
         """Return a test whether one object of a control is covered; None where nothing could be.
 
-        `values` are those observed: a risk that names a value covers objects
-        only while it is among them.
+        A risk that names a value covers objects only while it is among those
+        `observed`.
         """
-        seen = tuple(values)
+        seen = tuple(observed)
         scoped = [r for r in self._live if r.control == code and _scoped(r) and _holds(r, seen)]
         if not scoped:
             return None
@@ -67,8 +67,7 @@ class Acceptances:
         if finding.outcome not in _OPEN:
             return finding
         ours = [r for r in self._live if r.control == finding.control.code]
-        values = tuple(o.value for o in finding.observed)
-        whole = [r for r in ours if not _scoped(r) and _holds(r, values)]
+        whole = [r for r in ours if not _scoped(r) and _holds(r, finding.observed)]
         single = [r for r in ours if _scoped(r) and self._covered[id(r)]]
         self._used.update(id(r) for r in (*whole, *single))
         count, accepted = finding.affected.count, finding.affected.accepted
@@ -164,8 +163,24 @@ def _scoped(risk: AcceptedRisk) -> bool:
     return bool(risk.domains or risk.guests)
 
 
-def _holds(risk: AcceptedRisk, values: Iterable[Any]) -> bool:
-    """Whether the value a risk names, if any, is among those observed; true is not 1 here."""
-    return risk.value is None or any(
-        value == risk.value and isinstance(value, bool) == isinstance(risk.value, bool) for value in values
-    )
+def _holds(risk: AcceptedRisk, observed: Iterable[Observed]) -> bool:
+    """Whether the value a risk names, if any, is among those observed.
+
+    A table of values holds while every property it names, by its whole path or
+    the end of it, has that value: where a control looks at several settings,
+    another one that opens is a change.
+    """
+    wanted, seen = risk.value, tuple(observed)
+    if wanted is None or any(_same(o.value, wanted) for o in seen):
+        return True
+    if not isinstance(wanted, Mapping) or not wanted:
+        return False
+    found = [
+        ([o.value for o in seen if f".{o.property}".endswith(f".{name}")], value) for name, value in wanted.items()
+    ]
+    return all(values and all(_same(v, value) for v in values) for values, value in found)
+
+
+def _same(seen: Any, wanted: Any) -> bool:
+    """Whether two values are the same; true is not 1 here."""
+    return bool(seen == wanted) and isinstance(seen, bool) == isinstance(wanted, bool)

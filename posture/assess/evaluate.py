@@ -225,8 +225,7 @@ def _count(
         sink = files.sink(cls.control)
         made.affected.sink = _noting(name, noted, sink) if onlooker else sink
         own = next((c for c in controls if c.code == cls.control), None)
-        values = tuple(o.value for o in _observed(own, snapshot)) if own else ()
-        made.affected.accepts = acceptances.matcher(cls.control, values)
+        made.affected.accepts = acceptances.matcher(cls.control, _observed(own, snapshot) if own else ())
         ready[name] = made
     if "guests" not in snapshot.facts:
         if out:
@@ -436,7 +435,7 @@ def _affected(
     if held is None:
         held = Affected()
         held.sink = files.sink(control.code)
-        held.accepts = acceptances.matcher(control.code, tuple(o.value for o in seen))
+        held.accepts = acceptances.matcher(control.code, seen)
     for row in sorted(verdict.affected, key=lambda r: str(r.get("id", ""))):
         held.add(dict(row), row.get("domain"))
     if verdict.outcome not in (Outcome.FAIL, Outcome.PARTIAL):

@@ -202,15 +202,37 @@ def test_a_plan_that_was_not_kept_is_overdue(outcome: Outcome, kind: str, why: s
 
 def test_objects_and_a_value_must_both_hold() -> None:
     both = risk(guests=("a",), value="everyone")
-    assert Acceptances([both], TAKEN_AT).matcher(CODE, ("adminsAndGuestInviters",)) is None
+    assert Acceptances([both], TAKEN_AT).matcher(CODE, failing("adminsAndGuestInviters").observed) is None
     acceptances = Acceptances([both], TAKEN_AT)
-    covers = acceptances.matcher(CODE, ("everyone",))
+    covers = acceptances.matcher(CODE, failing("everyone").observed)
     assert covers is not None
     assert covers("a", None)
     assert acceptances.apply(failing("everyone", count=1, accepted=1)).accepted is not None
 
 
 # Through the evaluator
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"),
+    [
+        (True, True),
+        ({"allowedToCreateApps": True, "allowedToCreateTenants": False}, True),
+        ({"defaultUserRolePermissions.allowedToCreateApps": True}, True),
+        ({"allowedToCreateApps": False}, False),
+        ({"allowedToCreateApps": True, "allowedToCreateTenants": True}, False),
+        ({"Apps": True}, False),
+        ({"allowedToCreateApps": 1}, False),
+        ({}, False),
+    ],
+)
+def test_of_several_settings_each_can_be_named(value: Any, holds: bool) -> None:
+    rights = {"allowedToCreateApps": True, "allowedToCreateSecurityGroups": False, "allowedToCreateTenants": False}
+    settings = Settings(accepted=(risk("GUEST-PER-003", value=value),))
+    facts = {"authorization_policy": authorization_policy(defaultUserRolePermissions=rights), "external_members": []}
+    found = judge("GUEST-PER-003", settings=settings, **facts)
+    assert found.outcome is PARTIAL
+    assert (found.accepted is not None) is holds
 
 
 def settings(*risks: AcceptedRisk, **more: Any) -> Settings:

@@ -209,7 +209,7 @@ def _watches(assessment: Assessment, snapshot: Snapshot) -> dict[str, _Watch]:
         except UnknownValueError:
             continue
         if finding is not None:
-            made.affected.accepts = acceptances.matcher(cls.control, tuple(o.value for o in finding.observed))
+            made.affected.accepts = acceptances.matcher(cls.control, finding.observed)
         found[name] = _Watch(made)
     return found
 
