@@ -31,17 +31,23 @@ class _Seen:
 
 
 class Pace:
-    """How long each list will still take."""
+    """How fast each list comes and how long it will still take."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._seen: dict[str, _Seen] = {}
 
-    def step(self, step: "Progress") -> tuple[float | None, float]:
-        """Take one step of progress; return the seconds to go, None where nobody knows, and since it was last told."""
+    def step(self, step: "Progress") -> tuple[str, float]:
+        """Take one step of progress; return its rate and time to go in words, and the seconds since last told."""
         now = self._now()
         seen = self._seen.setdefault(step.fact, _Seen(now, step.rows, now))
-        return self._to_go(step, seen, now), now - seen.told
+        told = []
+        if now - seen.since >= 1 and step.rows > seen.rows:
+            told.append(f"{(step.rows - seen.rows) / (now - seen.since):,.0f}/s")
+        left = self._to_go(step, seen, now)
+        if left is not None:
+            told.append(words(left))
+        return ", ".join(told), now - seen.told
 
     def told(self, fact: str) -> None:
         """Note that people were told just now."""
@@ -65,13 +71,12 @@ class Plain:
 
     def __call__(self, step: "Progress") -> None:
         """Take one step of progress."""
-        left, silent = self._pace.step(step)
+        said, silent = self._pace.step(step)
         if step.rows < _BIG or (not step.done and silent < _EVERY_SECONDS):
             return
         self._pace.told(step.fact)
         of = f" of {step.total:,}" if step.total else ""
-        to_go = f", {words(left)}" if left is not None else ""
-        tell(f"  {step.fact}: {step.rows:,}{of} rows{to_go}")
+        tell(f"  {step.fact}: {step.rows:,}{of} rows{', ' + said if said else ''}")
 
 
 def words(seconds: float) -> str:
@@ -109,19 +114,18 @@ def _bars() -> Iterator[Any]:
         bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(),
         bars.MofNCompleteColumn(),
-        bars.TextColumn("{task.fields[left]}", markup=False),
+        bars.TextColumn("{task.fields[said]}", markup=False),
     )
     with bars.Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as shown_bars:
         tasks: dict[str, Any] = {}
         pace = Pace()
 
         def step(now: "Progress") -> None:
-            left, _ = pace.step(now)
+            said, _ = pace.step(now)
             if now.rows < _BIG and now.fact not in tasks:
                 return
             if now.fact not in tasks:
-                tasks[now.fact] = shown_bars.add_task(now.fact, total=now.total, left="")
-            to_go = words(left) if left is not None else ""
-            shown_bars.update(tasks[now.fact], completed=now.rows, total=now.total, left=to_go)
+                tasks[now.fact] = shown_bars.add_task(now.fact, total=now.total, said="")
+            shown_bars.update(tasks[now.fact], completed=now.rows, total=now.total, said=said)
 
         yield step

@@ -143,7 +143,7 @@ def test_the_first_pages_that_go_at_once_promise_nothing(capsys: pytest.CaptureF
     plain(Progress(PACED, 500, 100_000, 1, paced_seconds=1194.0))
     clock.now = 12.0
     plain(Progress(PACED, 5_000, 100_000, 10, paced_seconds=1140.0))
-    assert _words(capsys) == f"{PACED}: 5,000 of 100,000 rows, about 19 min to go"
+    assert _words(capsys) == f"{PACED}: 5,000 of 100,000 rows, 375/s, about 19 min to go"
 
 
 def test_a_slow_service_counts_more_than_the_limit(capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,7 +152,7 @@ def test_a_slow_service_counts_more_than_the_limit(capsys: pytest.CaptureFixture
     plain(Progress(PACED, 500, 10_500, 1, paced_seconds=120.0))
     clock.now = 600.0
     plain(Progress(PACED, 5_500, 10_500, 11, paced_seconds=60.0))
-    assert _words(capsys).endswith("about 10 min to go")
+    assert _words(capsys).endswith("rows, 8/s, about 10 min to go")
 
 
 def test_a_list_taken_up_in_its_middle_counts_from_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +161,7 @@ def test_a_list_taken_up_in_its_middle_counts_from_there(capsys: pytest.CaptureF
     plain(Progress("guests", 900_000, 1_000_000, 1))
     clock.now = 10.0
     plain(Progress("guests", 910_000, 1_000_000, 11))
-    assert _words(capsys).endswith("about 90 s to go")
+    assert _words(capsys).endswith("rows, 1,000/s, about 90 s to go")
 
 
 def test_the_end_is_told_once_and_small_lists_never(capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,7 +187,7 @@ def test_bars_show_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     update = Bars.update
 
     def seen(self: Any, task: Any, **fields: Any) -> None:
-        told.append(fields["left"])
+        told.append(fields["said"])
         update(self, task, **fields)
 
     monkeypatch.setattr(Bars, "update", seen)
