@@ -74,6 +74,7 @@ def hunt(
     lookback_days: o.Lookback = None,
     json_out: o.Json = False,
     quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
 ) -> None:
     """Hunt alone: on Graph's logs, a run, or exported log files.
 
@@ -104,7 +105,8 @@ def hunt(
         else:
             wanted = NEEDED | sources_of(loaded, "include", include) | (COMPARED if older else frozenset())
             declined = sources_of(loaded, "decline", decline)
-            snapshot = _read(connection.target(loaded), settings, wanted, Path(scratch), declined, quiet=quiet)
+            where, aloud = connection.target(loaded), flag_of(loaded, "verbose", verbose)
+            snapshot = _read(where, settings, wanted, Path(scratch), declined, quiet=quiet, aloud=aloud)
         if files:
             known = TenantContext(*_own(loaded, connection.tenant, domain), snapshot)
             if snapshot is None and not known.domains and not quiet:
@@ -162,17 +164,18 @@ def _read(
     declined: frozenset[str] = frozenset(),
     *,
     quiet: bool,
+    aloud: bool,
 ) -> "Snapshot":
     """Read what a command needs into a scratch folder."""
     import asyncio
 
-    from posture.cli.progress import shown
+    from posture.cli.progress import shown, tell_event
     from posture.cli.target import opened
     from posture.collect.run import Plan, collect
 
     async def read() -> "Snapshot":
         with shown(quiet=quiet) as progress:
-            async with opened(where) as session:
+            async with opened(where, on_event=tell_event if aloud else None) as session:
                 plan = Plan(
                     root=scratch / "evidence",
                     clock=session.clock,
@@ -255,6 +258,7 @@ def kql(
     lookback_days: o.Lookback = None,
     json_out: o.Json = False,
     quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
 ) -> None:
     """Write the KQL hunting pack for this tenant.
 
@@ -277,7 +281,8 @@ def kql(
         else:
             settings = loaded.settings(profile_of(loaded), lookback_days=lookback_of(loaded, lookback_days))
             wanted = frozenset({"organization", "domains", "external_members"})
-            snapshot = _read(connection.target(loaded), settings, wanted, Path(scratch), quiet=quiet)
+            where, aloud = connection.target(loaded), flag_of(loaded, "verbose", verbose)
+            snapshot = _read(where, settings, wanted, Path(scratch), quiet=quiet, aloud=aloud)
         external = snapshot.facts.get("external_members")
         written = write_pack(
             out,

@@ -55,12 +55,16 @@ def registration(facts: Iterable[str], *, delegated: bool = False, cloud: str = 
 
 
 def _roles(chosen: Mapping[str, Gatherer]) -> dict[str, tuple[str, ...]]:
-    """Return few roles that together do, each with its facts: one that only reads first, then the more common."""
-    common = Counter(role for g in chosen.values() for role in g.roles)
+    """Return few roles that together do, each with its facts.
+
+    One that only reads comes first, then the one that most facts take, then the one named first.
+    """
+    common = Counter(role for g in chosen.values() for role in g.roles).most_common(1)
+    most = common[0][0] if common else ""
     found: dict[str, list[str]] = {}
     for name, g in sorted(chosen.items()):
         if g.roles:
-            role = max(g.roles, key=lambda r: (r.endswith("Reader"), common[r]))
+            role = max(g.roles, key=lambda r: (r.endswith("Reader"), r == most))
             found.setdefault(role, []).append(name)
     return {role: tuple(found[role]) for role in sorted(found)}
 

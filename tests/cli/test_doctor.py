@@ -159,15 +159,16 @@ def test_a_table_for_people() -> None:
     assert posture("doctor", "--sample", "hardened", "--quiet").code == 0
 
 
-def test_what_is_tried_again_is_told_to_who_asks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [["doctor"], ["collect"], ["hunt"], ["kql", "--out", "pack"]])
+def test_what_is_tried_again_is_told_to_who_asks(tmp_path: Path, command: list[str]) -> None:
     tenant_at(
         tmp_path / "bad",
         {},
         'permissions = "all"\n[[faults]]\nkind = "status"\npath = "v1.0/domains"\non = "first"\nstatus = 502\n',
     )
-    said = posture("doctor", "--sample", str(tmp_path / "bad"), "--verbose")
+    said = posture(*command, "--sample", str(tmp_path / "bad"), "--verbose")
     assert "  retry: /v1.0/domains (try 1): 502" in said.err
-    assert "retry" not in posture("doctor", "--sample", str(tmp_path / "bad")).err
+    assert "retry" not in posture(*command, "--sample", str(tmp_path / "bad")).err
 
 
 def test_it_says_where_each_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:

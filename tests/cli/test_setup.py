@@ -129,6 +129,7 @@ def test_people_need_directory_roles_and_applications_none() -> None:
     }
     said = posture("setup", "--delegated").out
     assert "#   Global Administrator: b2b_management_policies" in said
+    assert "#   Reports Reader: directory_audits" in said
 
 
 @pytest.mark.parametrize("cloud", ["usgov", "dod", "china"])
