@@ -12,7 +12,7 @@ from typing import Any
 from posture.assess.evaluate import evaluate
 from posture.assess.types import Finding
 from posture.controls.registry import Tally, TallyContext, catalogue, tallies
-from posture.settings import Settings, Thresholds
+from posture.settings import Profile, Settings, Thresholds
 from posture.snapshot.guests import guests as joined
 from posture.snapshot.types import Fact, Gap, GapReason, Provenance, Snapshot, Tenant
 
@@ -505,6 +505,16 @@ def _provenance(name: str) -> Provenance:
         file=f"v1.0/{name}.json",
         sha256="0" * 64,
     )
+
+
+def config(profile: Profile = Profile.POSTURE, **thresholds: Any) -> Settings:
+    """Return settings with some thresholds of their own."""
+    return Settings(profile=profile, thresholds=Thresholds(**thresholds))
+
+
+def verdict(finding: Finding, item: str) -> str:
+    """Return what the authority makes of it whose item holds some words."""
+    return next(a.verdict for a in finding.authorities if item in a.item)
 
 
 def judge(code: str, *gaps: Gap, settings: Settings | None = None, **facts: Any) -> Finding:

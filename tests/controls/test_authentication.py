@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from posture.controls.registry import Outcome
-from posture.settings import Settings, Severity, Thresholds
+from posture.settings import Settings, Severity
 from posture.snapshot.types import GapReason
 from tests.facts import (
     ABSENT,
     ALL_GUEST_TYPES,
+    config,
     gap,
     group,
     guest,
@@ -47,10 +48,6 @@ def facts(*policies: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "authentication_strengths": [],
     }
     return {**found, **changes}
-
-
-def config(**thresholds: Any) -> Settings:
-    return Settings(thresholds=Thresholds(**thresholds))
 
 
 class TestMfa:

@@ -46,11 +46,7 @@ UNREADABLE = [
 ALLOW, BLOCK, EMPTY, ANY = [f.b2b_policy(["a.example"])], [f.b2b_policy(blocked=["b.example"])], [f.b2b_policy([])], []
 
 
-def thresholds(**changes: Any) -> Settings:
-    return Settings(thresholds=Thresholds(**changes))
-
-
-WITH_LIST = thresholds(inbound_stance="allow-with-domain-list")
+WITH_LIST = f.config(inbound_stance="allow-with-domain-list")
 
 
 # XTA-001
@@ -116,7 +112,7 @@ def test_an_empty_allow_list_is_read_as_the_profile_does() -> None:
 
 
 def test_a_stance_that_is_none() -> None:
-    found = inbound(f.CLOSED, thresholds(inbound_stance="whatever"))
+    found = inbound(f.CLOSED, f.config(inbound_stance="whatever"))
     assert found.outcome is NOT_ASSESSED
     assert "inbound_stance" in found.summary
 
@@ -159,7 +155,7 @@ def test_direct_connect(changes: dict[str, Any], plain: Outcome, outbound_too: O
     default = f.cross_tenant_default(**changes)
     for chosen, outcome in (
         (Settings(), plain),
-        (thresholds(score_outbound=True), outbound_too),
+        (f.config(score_outbound=True), outbound_too),
         (Settings(profile=Profile.MS_ZTA), outbound_too),
     ):
         found = f.judge("GUEST-XTA-002", cross_tenant_default=default, settings=chosen)
@@ -214,7 +210,7 @@ def test_trust_by_default(trust: Any, setting: Any, outcome: Outcome, allowed: O
     default = f.cross_tenant_default(inboundTrust=trust, b2bCollaborationInbound=setting)
     found = f.judge("GUEST-XTA-003", cross_tenant_default=default)
     assert found.outcome is outcome, found.summary
-    chosen = thresholds(allow_default_mfa_trust=True)
+    chosen = f.config(allow_default_mfa_trust=True)
     assert f.judge("GUEST-XTA-003", cross_tenant_default=default, settings=chosen).outcome is allowed
     if outcome is NOT_ASSESSED:
         with pytest.raises(UnknownValueError):
@@ -226,7 +222,7 @@ def test_trust_by_default(trust: Any, setting: Any, outcome: Outcome, allowed: O
 # XTA-004
 
 ONE, TWO = f.object_id(1, 7), f.object_id(2, 7)
-APPROVED = thresholds(approved_partner_tenant_ids=(ONE.upper(),))
+APPROVED = f.config(approved_partner_tenant_ids=(ONE.upper(),))
 SEEN = [{"id": "s1", "homeTenantId": ONE.upper()}]
 SUPPORT = f.partner(tenantId=MICROSOFT_SUPPORT, isServiceProvider=True, inboundTrust=f.inbound_trust(True))
 
@@ -262,10 +258,10 @@ NO_POWERS = [
         ([SUPPORT], APPROVED, PASS),
         ([f.partner()], APPROVED, PASS),
         ([f.partner(**POWERS[0])], APPROVED, PASS),
-        ([f.partner()], thresholds(own_tenant_ids=(ONE,)), PASS),
+        ([f.partner()], f.config(own_tenant_ids=(ONE,)), PASS),
         ([f.partner()], Settings(), PARTIAL),
         ([f.partner(**POWERS[0])], Settings(), PARTIAL),
-        ([f.partner(), f.partner(2)], thresholds(own_tenant_ids=(ONE,)), PARTIAL),
+        ([f.partner(), f.partner(2)], f.config(own_tenant_ids=(ONE,)), PARTIAL),
         *(([f.partner(2, **has)], APPROVED, PARTIAL) for has in NO_POWERS),
         *(([f.partner(2, **has)], APPROVED, FAIL) for has in POWERS),
         ([{**SUPPORT, "isServiceProvider": False}], APPROVED, FAIL),
@@ -345,8 +341,8 @@ def test_partners_are_shown_with_their_public_name() -> None:
 
 REDEEMS = {"automaticUserConsentSettings": {"inboundAllowed": True, "outboundAllowed": None}}
 SYNCS = {"identitySynchronization": {"userSyncInbound": {"isSyncAllowed": True}}}
-OWN = thresholds(own_tenant_ids=(ONE.upper(),))
-OWN_AND_APPROVED = thresholds(own_tenant_ids=(ONE,), approved_partner_tenant_ids=(TWO,))
+OWN = f.config(own_tenant_ids=(ONE.upper(),))
+OWN_AND_APPROVED = f.config(own_tenant_ids=(ONE,), approved_partner_tenant_ids=(TWO,))
 
 
 def automated(*rows: Any, settings: Settings | None = None, **facts: Any) -> Finding:
@@ -458,7 +454,7 @@ def test_microsofts_samples() -> None:
         ("GUEST-XTA-005", NOT_ASSESSED),  # without $expand nothing is known of synchronization
     ):
         assert f.judge(code, **facts).outcome is outcome, code
-    known = thresholds(approved_partner_tenant_ids=(ONE,))
+    known = f.config(approved_partner_tenant_ids=(ONE,))
     assert f.judge("GUEST-XTA-004", settings=known, **facts).outcome is FAIL
 
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posture.controls.registry import Outcome
-from posture.settings import Settings, Severity, Thresholds
+from posture.settings import Severity
 from posture.snapshot.types import GapReason
-from tests.facts import ABSENT, ago, counted, gap, guest, judge, object_id, pending
+from tests.facts import ABSENT, ago, config, counted, gap, guest, judge, object_id, pending
 
 ORDER = [Outcome.PASS, Outcome.PARTIAL, Outcome.FAIL]
 NEVER = "0001-01-01T00:00:00Z"
@@ -31,10 +31,6 @@ def success(number: int, days: float) -> dict[str, Any]:
 
 def attempt(number: int, days: float) -> dict[str, Any]:
     return seen(number, {"lastSignInDateTime": ago(days), "lastSuccessfulSignInDateTime": None})
-
-
-def config(**thresholds: Any) -> Settings:
-    return Settings(thresholds=Thresholds(**thresholds))
 
 
 def twenty(*last: dict[str, Any]) -> dict[str, Any]:

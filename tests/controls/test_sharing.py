@@ -5,22 +5,16 @@ from typing import Any
 import pytest
 
 from posture.controls.registry import Outcome
-from posture.settings import Profile, Settings, Severity, Thresholds
+from posture.settings import Profile, Severity
 from tests.facts import (
     ABSENT,
     b2b_policy,
+    config,
     gap,
     judge,
     sharepoint_settings,
+    verdict,
 )
-
-
-def settings(profile: Profile = Profile.POSTURE, **thresholds: Any) -> Settings:
-    return Settings(profile=profile, thresholds=Thresholds(**thresholds))
-
-
-def verdict(found: Any, item: str) -> str:
-    return next(a.verdict for a in found.authorities if item in a.item)
 
 
 class TestSharing:
@@ -49,12 +43,12 @@ class TestSharing:
 
     def test_the_tenant_may_decide_on_existing_guests(self) -> None:
         found = judge(
-            "GUEST-WRK-002", sharepoint_settings=sharepoint_settings(), settings=settings(accept_new_guests=False)
+            "GUEST-WRK-002", sharepoint_settings=sharepoint_settings(), settings=config(accept_new_guests=False)
         )
         assert (found.outcome, found.severity) == (Outcome.PARTIAL, Severity.LOW)
 
     def test_the_scuba_profile_takes_existing_guests_only(self) -> None:
-        found = judge("GUEST-WRK-002", sharepoint_settings=sharepoint_settings(), settings=settings(Profile.SCUBA_AAD))
+        found = judge("GUEST-WRK-002", sharepoint_settings=sharepoint_settings(), settings=config(Profile.SCUBA_AAD))
         assert (found.outcome, found.severity) == (Outcome.FAIL, Severity.HIGH)
 
     def test_what_a_pass_rests_on_is_said(self) -> None:
@@ -70,7 +64,7 @@ class TestSharingDomains:
             "GUEST-WRK-003",
             sharepoint_settings=sharepoint_settings(**changes),
             b2b_management_policies=[b2b_policy(allowed=["fabrikam.example"])] if entra is None else entra,
-            settings=settings(profile),
+            settings=config(profile),
         )
 
     @pytest.mark.parametrize(
@@ -163,11 +157,11 @@ class TestResharing:
             "isResharingByExternalUsersEnabled": reshares,
             "isRequireAcceptingUserToMatchInvitedUserEnabled": matches,
         }
-        return judge("GUEST-WRK-004", sharepoint_settings=sharepoint_settings(**values), settings=settings(profile))
+        return judge("GUEST-WRK-004", sharepoint_settings=sharepoint_settings(**values), settings=config(profile))
 
 
 def test_sharepoint_integration_is_for_a_person_to_look_at() -> None:
-    found = judge("GUEST-WRK-005", settings=settings(max_expire_days=45))
+    found = judge("GUEST-WRK-005", settings=config(max_expire_days=45))
     assert found.outcome is Outcome.MANUAL
     assert "45 days" in found.summary
     assert "Get-SPOTenant" in found.summary

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from posture.controls.registry import Outcome
-from posture.settings import Settings, Severity, Thresholds
+from posture.settings import Severity
 from posture.snapshot.guests import is_internal
 from posture.snapshot.types import GapReason
-from tests.facts import ABSENT, ago, changed, gap, guest, judge, object_id
+from tests.facts import ABSENT, ago, changed, config, gap, guest, judge, object_id
 
 PARTNER, OWN = object_id(1, 7), object_id(2, 7)
 HERE = [{"signInType": "userPrincipalName", "issuer": "contoso.onmicrosoft.com", "issuerAssignedId": "x"}]
@@ -35,10 +35,6 @@ def outsider(number: int = 50, domain: str = "fabrikam.example", **changes: Any)
 def signs_in(number: int, days: Any = 3) -> dict[str, Any]:
     activity = {"lastSuccessfulSignInDateTime": None if days is None else ago(days)}
     return {"id": object_id(number), "signInActivity": activity}
-
-
-def config(**thresholds: Any) -> Settings:
-    return Settings(thresholds=Thresholds(**thresholds))
 
 
 def check(*guests: dict[str, Any], members: Any = (), **facts: Any) -> Any:

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from posture.controls.registry import Outcome
-from posture.settings import Profile, Settings, Severity, Thresholds
+from posture.settings import Settings, Severity
 from tests.facts import (
     ABSENT,
     authorization_policy,
+    config,
     gap,
     group,
     group_setting,
@@ -16,15 +17,8 @@ from tests.facts import (
     in_groups,
     judge,
     team,
+    verdict,
 )
-
-
-def settings(profile: Profile = Profile.POSTURE, **thresholds: Any) -> Settings:
-    return Settings(profile=profile, thresholds=Thresholds(**thresholds))
-
-
-def verdict(found: Any, item: str) -> str:
-    return next(a.verdict for a in found.authorities if item in a.item)
 
 
 class TestGroupSettings:
@@ -66,13 +60,13 @@ class TestGroupSettings:
     def test_a_decision_is_compared(self, decided: str, adding: str, outcome: str) -> None:
         found = self.judge(
             "everyone",
-            settings=settings(expect_allow_to_add_guests=decided),
+            settings=config(expect_allow_to_add_guests=decided),
             group_settings=[group_setting(AllowToAddGuests=adding)],
         )
         assert found.outcome == outcome
 
     def test_guidelines_may_be_required(self) -> None:
-        wanted = settings(require_usage_guidelines=True)
+        wanted = config(require_usage_guidelines=True)
         assert self.judge(settings=wanted).outcome is Outcome.PARTIAL
         linked = group_setting(GuestUsageGuidelinesUrl="https://contoso.example/guests")
         assert self.judge(settings=wanted, group_settings=[linked]).outcome is Outcome.PASS
@@ -127,7 +121,7 @@ class TestGroupSettings:
         assert self.judge(group_settings=[twice]).outcome is Outcome.NOT_ASSESSED
 
     def test_an_unknown_decision(self) -> None:
-        assert self.judge(settings=settings(expect_allow_to_add_guests="maybe")).outcome is Outcome.NOT_ASSESSED
+        assert self.judge(settings=config(expect_allow_to_add_guests="maybe")).outcome is Outcome.NOT_ASSESSED
 
 
 class TestTeams:
