@@ -18,6 +18,7 @@ from posture.report.text import markdown_code as code
 from posture.report.text import markdown_prose as ours
 from posture.report.text import markdown_words as prose
 from posture.report.view import RunView
+from posture.snapshot.types import Tenant
 
 LIMIT = 60_000
 """Bytes the file stays under; GitHub takes 65,536 characters in a comment."""
@@ -55,8 +56,8 @@ def whole(run: RunView) -> str:
 
 
 def short(run: RunView) -> str:
-    """Return verdict, score, counts and the worst findings: a comment."""
-    assessment = run.assessment
+    """Return verdict, score, counts and the worst findings: a comment, which says whose tenant it is about."""
+    assessment, brand = run.assessment, run.brand
     lines = [f"**{prose(words.verdict(assessment))}**", "", *_score(assessment), ""]
     opened = words.open_findings(assessment)
     if opened:
@@ -69,8 +70,14 @@ def short(run: RunView) -> str:
     if run.changes:
         since = long_date(run.changes.since, run.brand.language)
         lines += [f"Since {since}: {prose(words.changes_words(run.changes))}", ""]
-    lines.append(f"Taken {iso_minute(assessment.taken_at)}, catalogue {CATALOGUE_VERSION}.")
+    mark = f" **{prose(brand.confidentiality)}**" if brand.confidentiality else ""
+    where = f"Guest access of {code(_name(assessment.tenant), limit=80)}"
+    lines.append(f"{where}, taken {iso_minute(assessment.taken_at)}, catalogue {CATALOGUE_VERSION}.{mark}")
     return "\n".join(lines) + "\n"
+
+
+def _name(tenant: Tenant) -> str:
+    return tenant.name or tenant.primary_domain or tenant.id or "Unknown tenant"
 
 
 def _size(lines: Iterable[str]) -> int:
@@ -92,10 +99,12 @@ def _within(rows: Iterable[str], room: int, more: str) -> list[str]:
 
 def _head(run: RunView) -> list[str]:
     assessment, brand = run.assessment, run.brand
-    tenant = assessment.tenant
-    name = tenant.name or tenant.primary_domain or tenant.id or "Unknown tenant"
     by = f"{prose(brand.name)}, " if brand.name else ""
-    lines = [f"# Guest access: {code(name, limit=80)}", "", f"{by}{long_date(assessment.taken_at, brand.language)}"]
+    lines = [
+        f"# Guest access: {code(_name(assessment.tenant), limit=80)}",
+        "",
+        f"{by}{long_date(assessment.taken_at, brand.language)}",
+    ]
     if brand.confidentiality:
         lines += ["", f"**{prose(brand.confidentiality)}**"]
     if brand.cover:

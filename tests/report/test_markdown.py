@@ -102,6 +102,9 @@ def test_a_comment_is_short(tmp_path):
     assert len(comment) < 4_000
     assert comment.startswith("**")
     assert "| Fails |" in comment
+    last = comment.splitlines()[-1]
+    assert text.markdown_code(run.assessment.tenant.name) in last
+    assert last.endswith("**Confidential**")
 
 
 def test_no_lead_is_told_with_what_was_not_hunted(tmp_path):
