@@ -18,7 +18,14 @@ from posture.controls.shared import ids, names, number
 from posture.errors import UnknownValueError
 from posture.settings import Profile, Severity, Thresholds
 from posture.snapshot.conditional_access import GuestMfa, guest_mfa
-from posture.snapshot.derive import DomainList, domain_list_holds, invitation_domain_mode, otp_state
+from posture.snapshot.derive import (
+    DomainList,
+    Inviters,
+    domain_list_holds,
+    invitation_domain_mode,
+    inviters,
+    otp_state,
+)
 from posture.snapshot.domains import ConsumerDomains, plain_domain
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import block, flag, objects, text
@@ -26,29 +33,20 @@ from posture.snapshot.values import block, flag, objects, text
 GUEST_INVITER = "95e79109-95c0-4d8e-aee3-d01accf2d47b"
 _POLICY = "https://graph.microsoft.com/v1.0/policies/authorizationPolicy"
 
-_BY_ROLE = ("none", "adminsAndGuestInviters")
-_BY_MEMBERS = "adminsGuestInvitersAndAllMembers"
-_BY_ALL = "everyone"
-
-
-def _inviters(authorization_policy: Mapping[str, Any]) -> str:
-    setting = text(authorization_policy, "allowInvitesFrom")
-    if setting not in (*_BY_ROLE, _BY_MEMBERS, _BY_ALL):
-        raise UnknownValueError(f"allowInvitesFrom is {setting!r}")
-    return setting
+_FEW = (Inviters.NOBODY, Inviters.ROLES)
 
 
 def _cis_5_1_6_3(authorization_policy: Mapping[str, Any], **_: Any) -> Outcome:
-    return Outcome.PASS if _inviters(authorization_policy) in _BY_ROLE else Outcome.FAIL
+    return Outcome.PASS if inviters(authorization_policy) in _FEW else Outcome.FAIL
 
 
 def _scuba_8_2(authorization_policy: Mapping[str, Any], **_: Any) -> Outcome:
     """ScubaGear accepts one value; its rule fails even `none`, which is stricter."""
-    return Outcome.PASS if _inviters(authorization_policy) == "adminsAndGuestInviters" else Outcome.FAIL
+    return Outcome.PASS if inviters(authorization_policy) is Inviters.ROLES else Outcome.FAIL
 
 
 def _zta_21791(authorization_policy: Mapping[str, Any], **_: Any) -> Outcome:
-    return Outcome.FAIL if _inviters(authorization_policy) == _BY_ALL else Outcome.PASS
+    return Outcome.FAIL if inviters(authorization_policy) is Inviters.EVERYONE else Outcome.PASS
 
 
 @control(
@@ -125,12 +123,12 @@ def invitations_are_limited(
     https://github.com/tired-labs/techniques/blob/main/reports/trr0021/azr/README.md
     https://microsoft.github.io/Azure-Threat-Research-Matrix/Persistence/AZT502/AZT502-3/
     """
-    setting = _inviters(authorization_policy)
+    setting = inviters(authorization_policy)
     observed = _holders(role_assignments)
-    if setting in _BY_ROLE:
-        who = "Nobody can invite" if setting == "none" else "Only administrators and Guest Inviters can invite"
+    if setting in _FEW:
+        who = "Nobody can invite" if setting is Inviters.NOBODY else "Only administrators and Guest Inviters can invite"
         return passed(f"{who}: allowInvitesFrom is {setting}.", observed=observed)
-    if setting == _BY_ALL:
+    if setting is Inviters.EVERYONE:
         return failed("Everyone can invite, guests included: allowInvitesFrom is everyone.", observed=observed)
     words = f"Every member can invite, guests cannot: allowInvitesFrom is {setting}."
     if profile is Profile.MS_ZTA:

@@ -18,6 +18,7 @@ from posture.controls.registry import (
 from posture.controls.shared import NO_GUESTS, number, unless_known
 from posture.errors import UnknownValueError
 from posture.settings import Severity, Thresholds
+from posture.snapshot.derive import Inviters, inviters
 from posture.snapshot.power import hides_members, is_team
 from posture.snapshot.types import Gap, Rows
 from posture.snapshot.values import block, flag, items, objects, text
@@ -61,22 +62,6 @@ def _switch(values: Mapping[str, str], name: str) -> bool:
     if value not in ("true", "false"):
         raise UnknownValueError(f"{name} is {values[name]!r}, neither true nor false")
     return value == "true"
-
-
-_INVITERS = {
-    "none": Outcome.PASS,
-    "adminsAndGuestInviters": Outcome.PASS,
-    "adminsGuestInvitersAndAllMembers": Outcome.PARTIAL,
-    "everyone": Outcome.FAIL,
-}
-
-
-def _inviters(authorization_policy: Mapping[str, Any]) -> Outcome:
-    """Return how GUEST-INV-001 reads who may invite."""
-    setting = text(authorization_policy, "allowInvitesFrom")
-    if setting not in _INVITERS:
-        raise UnknownValueError(f"allowInvitesFrom is {setting!r}")
-    return _INVITERS[setting]
 
 
 def _st08(group_settings: Rows, **_: Any) -> Outcome | None:
@@ -189,10 +174,10 @@ def group_guest_settings_are_deliberate(
         raise UnknownValueError(f"expect_allow_to_add_guests is {decided!r}; use true or false")
     if decided and (decided == "true") is not adding:
         return failed(f"AllowToAddGuests is {str(adding).lower()}, {whence}; the tenant decided on {decided}.", **more)
-    inviters = _inviters(authorization_policy)
-    if not decided and adding and inviters is not Outcome.PASS:
-        if inviters is Outcome.FAIL:
-            return failed(f"Group owners may add guests, {whence}, while everybody may invite.", **more)
+    may_invite = inviters(authorization_policy)
+    if not decided and adding and may_invite is Inviters.EVERYONE:
+        return failed(f"Group owners may add guests, {whence}, while everybody may invite.", **more)
+    if not decided and adding and may_invite is Inviters.MEMBERS:
         return partial(f"Group owners may add guests, {whence}, and every member may invite.", **more)
     if thresholds.require_usage_guidelines and not text(values, "GuestUsageGuidelinesUrl").strip():
         return partial("No guidelines for guests are linked (GuestUsageGuidelinesUrl).", **more)

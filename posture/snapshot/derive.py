@@ -1,6 +1,7 @@
 """Facts that several controls derive from the same answers, each derived in one place.
 
     guest_level(authorization_policy) -> GuestLevel
+    inviters(authorization_policy) -> Inviters
     invitation_domain_mode(b2b_management_policies) -> DomainMode
     domain_list_holds(mode, profile) -> bool
     licences(subscribed_skus) -> Licences
@@ -48,6 +49,27 @@ def guest_level(authorization_policy: Mapping[str, Any]) -> GuestLevel:
     if found is None:
         raise UnknownValueError(f"guestUserRoleId is {role!r}, none of the three guest levels")
     return found
+
+
+class Inviters(StrEnum):
+    """Who may invite guests, from most to least.
+
+    Source: https://learn.microsoft.com/graph/api/resources/authorizationpolicy
+    """
+
+    EVERYONE = "everyone"
+    MEMBERS = "adminsGuestInvitersAndAllMembers"
+    ROLES = "adminsAndGuestInviters"
+    NOBODY = "none"
+
+
+def inviters(authorization_policy: Mapping[str, Any]) -> Inviters:
+    """Return whom `allowInvitesFrom` lets invite: everyone means guests too."""
+    setting = text(authorization_policy, "allowInvitesFrom")
+    try:
+        return Inviters(setting)
+    except ValueError:
+        raise UnknownValueError(f"allowInvitesFrom is {setting!r}") from None
 
 
 class DomainList(StrEnum):
