@@ -13,7 +13,7 @@ import orjson
 from posture.collect.journal import Journal
 from posture.collect.partition import LARGE, extra_requests
 from posture.collect.registry import Gatherer, gatherers
-from posture.collect.run import HOPELESS, NothingReadError, gap_of, needs
+from posture.collect.run import HOPELESS, NothingReadError, gap_of, needs, refuse_customers
 from posture.collect.source import Source
 from posture.errors import GraphError, NotFoundError
 from posture.graph.refusals import NON_PREMIUM
@@ -189,6 +189,7 @@ class _Checking:
         gap = self.results["organization"].gap
         if gap is not None and gap.reason in HOPELESS:
             raise NothingReadError(f"nothing could be read: {gap.detail}. {gap.unlock}", request_id=gap.request_id)
+        refuse_customers(self.results["organization"].rows_seen)
         try:
             async with asyncio.TaskGroup() as group:
                 for g in self._known.values():

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -247,6 +247,7 @@ class _Run:
             return
         rows = list(self.facts["organization"])
         _refuse_other_domain(rows, str(self._plan.terms.get("tenant", "")))
+        refuse_customers(rows)
         ids = sorted(str(row.get("id")) for row in rows)
         started = self._journal.load("run") or {}
         known = started.get("tenant_ids")
@@ -471,6 +472,20 @@ def _refuse_other_domain(rows: list[dict[str, Any]], wanted: str) -> None:
         raise NothingReadError(
             f"the tenant that answers has the domains {', '.join(names[:5])}{' …' if len(names) > 5 else ''}, "
             f"and {wanted} is none of them; check --tenant and the account"
+        )
+
+
+CUSTOMER_TENANTS = ("AAD B2C", "CIAM")
+"""Kinds of tenant whose outsiders are customers. Source: https://learn.microsoft.com/graph/api/resources/organization"""
+
+
+def refuse_customers(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Stop where the tenant is one for customers: the controls are about guests of a workforce."""
+    kind = next((kind for kind in CUSTOMER_TENANTS if any(row.get("tenantType") == kind for row in rows)), "")
+    if kind:
+        raise NothingReadError(
+            f"this is a tenant for customers (tenantType {kind}), and posture judges guests of workforce tenants; "
+            "check --tenant and the account"
         )
 
 

@@ -16,9 +16,11 @@ from posture.graph import signin, transport
 from posture.graph.clouds import CLOUDS
 from posture.snapshot.types import GapReason
 from tests.cli.run import posture
+from tests.emulator.world import tenant_at
 
 GRAPH, ARM = "graph.microsoft.com", "management.azure.com"
 CONTOSO = load_tenant(find_sample("contoso"))
+TENANT = "00000000-0000-4000-8000-000000000001"
 SECRET = "not-to-be-seen-anywhere"
 
 
@@ -100,3 +102,25 @@ def test_a_cloud_has_its_own_host_and_token_and_what_it_lacks_is_not_asked(
     expected = {(host, f"https://{host}")}
     assert {(h, audience) for _, h, audience in wire.seen} - {(ARM, f"https://{ARM}")} == expected
     assert (ARM in {h for _, h, _ in wire.seen}) == (cloud == "global")
+
+
+@pytest.mark.parametrize("command", ["audit", "doctor"])
+@pytest.mark.parametrize(
+    ("kind", "code"), [("CIAM", 4), ("AAD B2C", 4), ("AAD", 3), ("something new", 3), (["CIAM"], 3)]
+)
+def test_a_tenant_for_customers_is_not_judged_as_one_of_a_workforce(
+    tmp_path: Path, command: str, kind: str | list[str], code: int
+) -> None:
+    tenant = tenant_at(tmp_path / "tenant", {"v1.0/organization": [{"id": TENANT, "tenantType": kind}]})
+    said = posture(command, "--sample", str(tenant), "--quiet", *(["--fail-on", "never"] if command == "audit" else []))
+    assert said.code == code, said.err
+    assert (code != 4) or f"tenantType {kind}" in said.line
+
+
+def test_a_tenant_named_by_a_domain_must_have_it(tmp_path: Path, wire: Wire) -> None:
+    said = posture("audit", "--auth", "cli", "--tenant", "another.example", "--quiet")
+    assert said.code == 4
+    assert "another.example is none of them" in said.line
+    assert {(h, a) for _, h, a in wire.seen} == {(GRAPH, f"https://{GRAPH}")}
+    assert len(wire.seen) == 1
+    assert not list(tmp_path.rglob("*.ndjson"))
