@@ -111,6 +111,8 @@ def b2b_setting(users: str = "blocked", applications: str = "blocked", **targets
 
 OPEN = b2b_setting("allowed", "allowed")
 CLOSED = b2b_setting("blocked", "blocked")
+OFFICE = b2b_setting("allowed", "allowed", applications_target="Office365")
+ALL_BUT_ONE = b2b_setting("blocked", "blocked", users_target=object_id(1, 1), applications_target=object_id(1, 4))
 
 
 def inbound_trust(mfa: Any = False, compliant: Any = False, hybrid: Any = False) -> dict[str, Any]:
