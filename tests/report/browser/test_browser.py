@@ -176,6 +176,16 @@ def test_the_theme_follows_the_system_until_the_button(opened, usual):
     assert page.text_content("#theme") == "Dark"
 
 
+def test_the_chosen_filter_is_told_apart_in_forced_colours(opened, usual):
+    page = opened(usual).go()
+    page.emulate_media(forced_colors="active")
+    colours = [
+        page.eval_on_selector(f"#filters button[aria-pressed={pressed}]", "b => getComputedStyle(b).backgroundColor")
+        for pressed in ("true", "false")
+    ]
+    assert colours[0] != colours[1]
+
+
 def test_it_reads_without_scripts(opened, usual):
     with_scripts = len(opened(usual).go().inner_text("main"))
     one = opened(usual, scripts=False)
