@@ -1,7 +1,5 @@
 """What the HTML page shows, made ready: every decision is taken here, the templates only set it out."""
 
-import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,39 +8,25 @@ from typing import Any
 from markupsafe import Markup
 
 from posture.assess.score import FORMULA
-from posture.assess.types import Assessment, Finding, Lead, Observed
+from posture.assess.types import Assessment
 from posture.controls import frameworks
-from posture.controls.registry import AREAS, Outcome, Remediation
+from posture.controls.registry import AREAS, Outcome
 from posture.report import charts, words
-from posture.report.charts import DataTable, Drawing, Segment
+from posture.report.cards import KINDS, Card, card, place_of
+from posture.report.charts import Drawing, Segment
 from posture.report.dates import iso_minute, long_date, percent, plural
 from posture.report.guest_rows import eligible_roles_known
 from posture.report.json_v1 import manifest_sha256
+from posture.report.leads import Hunt, hunts_with_leads, queries_of
 from posture.report.packed import Block, pack
 from posture.report.population import Population, population
-from posture.report.text import Seen, json_text, marked, shown, slug
+from posture.report.text import json_text, marked, slug
 from posture.report.view import RunView
-from posture.settings import Severity, changed
-from posture.snapshot.types import Fact, Gap
+from posture.settings import changed
+from posture.snapshot.types import Fact
 
-_VALUE_LIMIT = 320
 _IDS_SHOWN = 3
-_TABLE_ROWS = 15
-_LEAD_ROWS, _LESSER_LEAD_ROWS = 5, 3
 _DRAWN_ROWS = 100
-_WHO_ROWS = 10
-"""Objects concerned that a finding shows where the report does not hold them all; the affected file does."""
-
-KINDS: Mapping[Outcome, str] = {
-    Outcome.FAIL: "f",
-    Outcome.PARTIAL: "w",
-    Outcome.ERROR: "e",
-    Outcome.MANUAL: "mt",
-    Outcome.NOT_ASSESSED: "nt",
-    Outcome.PASS: "pt",
-    Outcome.NOT_APPLICABLE: "na",
-}
-"""The class that draws an outcome: solid, hatched, outlined or dashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,85 +36,6 @@ class Tile:
     number: str
     label: str
     below: str
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Values seen in one answer, and where that is; `name` is its source, `place` that source's line in the list."""
-
-    values: tuple[tuple[str, str, DataTable | None], ...]
-    source: str
-    read_at: str
-    request_id: str
-    file: str
-    name: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A source of which only the rows were gone through: its name, how many, and its place in the list of sources."""
-
-    name: str
-    rows: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One finding as the page shows it."""
-
-    id: str
-    code: str
-    title: str
-    area: str
-    area_name: str
-    outcome: str
-    outcome_words: str
-    kind: str
-    severity: str
-    severity_shown: bool
-    summary: str
-    notes: tuple[str, ...]
-    attested: bool
-    proofs: tuple[Proof, ...]
-    reads: tuple[Read, ...]
-    gap: Gap | None
-    gap_words: str
-    why: str
-    attack: str
-    recommended: str
-    default: str
-    fix: str
-    breaks: str
-    impacts: tuple[str, ...]
-    steps: tuple["Change", ...]
-    affected: int
-    accepted_count: int
-    affected_head: tuple[str, ...]
-    affected_rows: tuple[tuple[str, ...], ...]
-    affected_file: str
-    guests: bool
-    authorities: tuple[tuple[str, str, str], ...]
-    profiles: str
-    mapped: tuple[tuple[str, str], ...]
-    framework_slugs: str
-    accepted: str
-    taken: tuple[words.Taken, ...]
-    sources: tuple[str, ...]
-    licence: str
-    gain: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One way to close a finding, ready to be copied."""
-
-    request: str
-    powershell: str
-    permission: str
-    role: str
-    notes: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,42 +63,6 @@ class Framework:
     findings: int
     items: tuple[Item, ...]
     said: str
-
-
-@dataclass(frozen=True, slots=True)
-class LeadRow:
-    """One row of a log: when, who, and what else it tells."""
-
-    time: str
-    who: str
-    rest: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LeadRows:
-    """One lead with the rows that fit the page; `common` is what all of them tell, `more` are those beside them."""
-
-    severity: str
-    summary: str
-    common: tuple[tuple[str, str], ...]
-    rows: tuple[LeadRow, ...]
-    more: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hunt:
-    """One hunt that raised a question, with its leads."""
-
-    id: str
-    code: str
-    title: str
-    severity: str
-    leads: tuple[LeadRows, ...]
-    why: str
-    harmless_if: str
-    next_question: str
-    attack: tuple[str, ...]
-    kql: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,31 +129,14 @@ class Page:
     formula: str = FORMULA
 
 
-_SHORT: Mapping[str, str] = {
-    "cis_m365": "CIS M365",
-    "cis_azure": "CIS Azure",
-    "scuba": "SCuBA",
-    "mcsb": "MCSB",
-    "nist_800_53r5": "NIST 800-53",
-    "iso_27001_2022": "ISO 27001",
-    "attack": "ATT&CK",
-    "atrm": "ATRM",
-    "maester": "Maester",
-    "prowler": "Prowler",
-    "zta": "Zero Trust Assessment",
-    "other": "Other",
-}
-"""Short names of the frameworks, for the line under a finding."""
-
-
 def page(run: RunView) -> Page:
     """Return everything the page shows."""
     assessment = run.assessment
     people, hunted = population(run), assessment.hunts
-    cards = tuple(_card(f, run) for f in words.ranked(assessment.findings))
+    cards = tuple(card(f, run) for f in words.ranked(assessment.findings))
     bar, segments = charts.outcome_bar([(KINDS[o], count, said) for o, count, said in words.counted(assessment.counts)])
     shown = people if run.options.people else Population(total=people.total)
-    queries = _queries(assessment.leads)
+    queries = queries_of(assessment.leads)
     block = pack(shown.rows, queries)
     return Page(
         run=run,
@@ -307,7 +159,7 @@ def page(run: RunView) -> Page:
         changes=_changes(run, {c.code: c.title for c in cards}),
         drawings=_drawings(assessment),
         activity=_activity(run),
-        hunts=_hunts(run),
+        hunts=hunts_with_leads(run),
         queries=queries,
         quiet=tuple(r.title for r in hunted.runs if not (r.leads or r.not_run or r.limits)) if hunted else (),
         limited=tuple((r.title, limit) for r in hunted.runs for limit in r.limits) if hunted else (),
@@ -403,148 +255,6 @@ def _why(run: RunView, fact: str) -> str:
     return f"not read: {words.REASONS[gap.reason]}" if gap else "not read"
 
 
-def _card(finding: Finding, run: RunView) -> Card:
-    control = finding.control
-    is_open = finding.outcome in (Outcome.FAIL, Outcome.PARTIAL)
-    head, rows = _affected(finding)
-    proofs, reads = _proofs(finding.observed, {f.provenance.file: f.name for f in run.snapshot.facts.values()})
-    gain = words.gains(run.assessment).get(control.code, 0.0)
-    return Card(
-        id=control.code.lower(),
-        code=control.code,
-        title=control.title,
-        area=control.area,
-        area_name=AREAS[control.area],
-        outcome=finding.outcome.value,
-        outcome_words=words.OUTCOMES[finding.outcome],
-        kind=KINDS[finding.outcome],
-        severity=(finding.severity if is_open else control.fail).value,
-        severity_shown=is_open,
-        summary=words.found(finding),
-        notes=finding.notes,
-        attested=finding.attested,
-        proofs=proofs,
-        reads=reads,
-        gap=finding.gap,
-        gap_words=words.REASONS[finding.gap.reason] if finding.gap else "",
-        why=control.why,
-        attack=control.attack,
-        recommended=control.summary,
-        default=control.default,
-        fix=control.fix,
-        breaks=control.breaks,
-        impacts=tuple(run.impacts.get(control.code, ())),
-        steps=tuple(_change(s) for s in control.remediation),
-        affected=finding.affected.count,
-        accepted_count=finding.affected.accepted,
-        affected_head=head,
-        affected_rows=rows,
-        affected_file=run.affected_file(finding),
-        guests=bool(run.affected_file(finding)),
-        authorities=tuple(
-            (a.name, a.item, words.OUTCOMES[Outcome(a.verdict)].lower() if a.verdict else "does not decide")
-            for a in finding.authorities
-        ),
-        profiles=words.by_profile(finding, run.assessment.settings.profile),
-        mapped=tuple((_SHORT.get(name, name), ", ".join(items)) for name, items in sorted(control.frameworks.items())),
-        framework_slugs=" ".join(slug(name, "other") for name in sorted(control.frameworks)),
-        accepted=words.accepted(finding),
-        taken=tuple(words.acceptances_of(finding, run.assessment)),
-        sources=tuple(s for s in control.source if s.startswith("https://")),
-        licence="" if control.licence in ("", "none") or control.licence.startswith("none (") else control.licence,
-        gain=f"{gain:.1f}" if gain and is_open else "",
-    )
-
-
-def _proofs(observed: Iterable[Observed], names: Mapping[str, str]) -> tuple[tuple[Proof, ...], tuple[Read, ...]]:
-    """Return the observed values, those of one answer together, and what was only gone through row by row.
-
-    `names` are the sources by their files: the file, its hash and all requests
-    stand once, in the list of sources.
-    """
-    answers: dict[tuple[str, str, str], list[Observed]] = {}
-    for seen in observed:
-        answers.setdefault((seen.source, seen.request_id, seen.file), []).append(seen)
-    proofs, reads = [], []
-    for (source, request_id, file), together in answers.items():
-        if [o.property for o in together] == ["rows read"] and file in names:
-            reads.append(Read(names[file], f"{together[0].value:,}", _place(names[file])))
-            continue
-        values = tuple(
-            (o.property or "the whole answer", marked(json_text(o.value), _VALUE_LIMIT), _table(o.value))
-            for o in together
-        )
-        at, name, kept = iso_minute(together[0].retrieved_at), names.get(file, ""), f"evidence/{file}" if file else ""
-        proofs.append(Proof(values, source, at, request_id, kept, name, _place(name) if name else ""))
-    return tuple(proofs), tuple(reads)
-
-
-def _place(source: str) -> str:
-    return "read-" + slug(source, "other")
-
-
-def _table(value: Any) -> DataTable | None:
-    """Return a short list of flat objects as a table; None for every other value."""
-    if not isinstance(value, list | tuple) or not 1 < len(value) <= _TABLE_ROWS:
-        return None
-    if not all(isinstance(row, Mapping) and list(row) == list(value[0]) for row in value):
-        return None
-    if any(isinstance(cell, Mapping | list | tuple) for row in value for cell in row.values()):
-        return None
-    rows = tuple(tuple("–" if cell == "" else marked(json_text(cell), 120) for cell in row.values()) for row in value)
-    return DataTable(tuple(_spaced(str(key)) for key in value[0]), rows)
-
-
-_NAMES = ("displayName", "name", "title")
-_ADDRESSES = ("mail", "userPrincipalName", "appId", "tenantId", "domain")
-_OWN = {*_NAMES, *_ADDRESSES, "id", "why", "accepted"}
-
-
-def _affected(finding: Finding) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Return head and rows of the table of objects concerned. A cell is a block, which isolates its text."""
-    sample = finding.affected.sample
-    if not sample:
-        return (), ()
-    if finding.affected.count > len(sample):
-        sample = sample[:_WHO_ROWS]
-    extra = sorted({k for row in sample for k, v in row.items() if k not in _OWN and not _told(row, v)})[:3]
-    rows = []
-    for row in sample:
-        name = next((row[k] for k in _NAMES if isinstance(row.get(k), str) and row[k]), "")
-        address = next((str(row[k]) for k in _ADDRESSES if row.get(k)), "")
-        cells = [marked(name or str(row.get("id", "")), 80), marked(address, 100) if address else "–"]
-        cells.append(marked(str(row.get("why", "")), 160) if row.get("why") else "–")
-        cells.extend(_plain(row[k]) if row.get(k) not in (None, "", []) else "–" for k in extra)
-        if row.get("accepted"):
-            cells[2] = Seen(f"accepted; {cells[2]}")
-        rows.append(tuple(cells))
-    return ("Name", "Address or id", "Why", *map(_spaced, extra)), tuple(rows)
-
-
-def _told(row: Mapping[str, Any], value: Any) -> bool:
-    """Whether a value is nothing, or a number that the reason names already."""
-    return value in (None, "", []) or (type(value) is int and f"{value:,}" in str(row.get("why", "")))
-
-
-def _plain(value: Any) -> str:
-    return f"{value:,}" if type(value) is int else marked(json_text(value), 120)
-
-
-def _spaced(key: str) -> str:
-    """Return signInCount as "Sign in count"."""
-    split = "".join(f" {c.lower()}" if c.isupper() else c for c in key).replace("_", " ").strip()
-    return split[:1].upper() + split[1:]
-
-
-def _change(step: Remediation) -> Change:
-    request = ""
-    if step.method and step.url:
-        request = f"{step.method} {step.url}"
-        if step.body is not None:
-            request += "\nContent-Type: application/json\n\n" + json.dumps(step.body, ensure_ascii=False, indent=2)
-    return Change(request, "\n".join(step.powershell), step.permission, step.role, step.notes)
-
-
 def _drawings(assessment: Assessment) -> tuple[Drawing, ...]:
     numbers = assessment.guests
     if not numbers.total:
@@ -614,65 +324,6 @@ def _shortened(drawing: Drawing) -> Drawing:
     return replace(drawing, table=replace(drawing.table, rows=rows[:_DRAWN_ROWS], note=note))
 
 
-def _hunts(run: RunView) -> tuple[Hunt, ...]:
-    """Return the leads by hunt, those with the worst lead first."""
-    found = words.leads_by_hunt(run.assessment)
-    return tuple(_hunt(place, code, title, leads) for place, (code, title, leads) in enumerate(found, 1))
-
-
-def _queries(leads: Iterable[Lead]) -> Mapping[str, Any]:
-    """Return the queries by hunt as numbers of lines: they share most of their lines, and would fill the page."""
-    lines: dict[str, int] = {}
-    found = {
-        lead.hunt: [lines.setdefault(shown(line), len(lines)) for line in lead.kql.split("\n")]
-        for lead in leads
-        if lead.kql
-    }
-    return {"lines": list(lines), "hunts": found} if found else {}
-
-
-def _hunt(place: int, code: str, title: str, leads: Sequence[Lead]) -> Hunt:
-    first = leads[0]
-    return Hunt(
-        id=slug(f"lead-{code}", f"lead-{place}"),
-        code=code,
-        title=title,
-        severity=first.severity.value,
-        leads=tuple(map(_lead, leads)),
-        why=first.why,
-        harmless_if=first.harmless_if,
-        next_question=first.next_question,
-        attack=first.attack,
-        kql=bool(first.kql),
-    )
-
-
-def _lead(lead: Lead) -> LeadRows:
-    """Return a lead's rows without what only a machine needs: ids, and what is empty."""
-    rows = lead.rows[: _LEAD_ROWS if lead.severity.rank >= Severity.HIGH.rank else _LESSER_LEAD_ROWS]
-    made = tuple(map(_lead_row, rows))
-    common = tuple(pair for pair in made[0].rest if all(pair in r.rest for r in made)) if len(made) > 1 else ()
-    made = tuple(replace(r, rest=tuple(pair for pair in r.rest if pair not in common)) for r in made)
-    return LeadRows(lead.severity.value, words.sentence(lead.summary), common, made, max(0, lead.count - len(rows)))
-
-
-def _lead_row(row: Mapping[str, Any]) -> LeadRow:
-    rest = tuple(
-        ("log row" if key == "place" else Seen(_spaced(marked(str(key), 40)).lower()), _lead_cell(value))
-        for key, value in row.items()
-        if key not in ("time", "who", "ids") and not key.endswith("_id") and value not in (None, "", [], (), "success")
-    )
-    return LeadRow(_lead_cell(row.get("time")), _lead_cell(row.get("who")), rest)
-
-
-def _lead_cell(value: Any) -> str:
-    if value in (None, "", [], ()):
-        return "–"
-    said = "; ".join(map(json_text, value)) if isinstance(value, list | tuple) else json_text(value)
-    moment = re.fullmatch(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}):\d{2}Z", said)
-    return f"{moment[1]} {moment[2]}" if moment else marked(said, 140)
-
-
 def _frameworks(cards: Sequence[Card]) -> tuple[Framework, ...]:
     """Return each framework with all its items, those that nothing answers among them."""
     by_code = {c.code: c for c in cards}
@@ -716,7 +367,7 @@ def _source(fact: Fact) -> Source:
     counts = tuple(dict.fromkeys(n for n in (p.count_before, p.count_after) if n is not None))
     return Source(
         name=fact.name,
-        place=_place(fact.name),
+        place=place_of(fact.name),
         endpoint=p.endpoint,
         permission=p.permission,
         read_at=iso_minute(p.retrieved_at),

@@ -239,6 +239,15 @@ def _columns_of(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
+# --- names of properties ------------------------------------------------------------------------------------------
+
+
+def spaced(key: str) -> str:
+    """Return signInCount as "Sign in count"."""
+    split = "".join(f" {c.lower()}" if c.isupper() else c for c in key).replace("_", " ").strip()
+    return split[:1].upper() + split[1:]
+
+
 # --- names of files -----------------------------------------------------------------------------------------------
 
 _NOT_SLUG = re.compile(r"[^a-z0-9.-]+")
