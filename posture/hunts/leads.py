@@ -15,7 +15,7 @@ IDS = 20
 
 
 def stamp(when: datetime | None) -> str | None:
-    """Return a time as rows write it: UTC, whole seconds, Z."""
+    """Return a time as rows write it: UTC, whole seconds, Z; None where the log told none."""
     return None if when is None else when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -58,7 +58,7 @@ def entries(value: Any) -> list[Mapping[str, Any]]:
 
 
 def whole(value: Any) -> int | None:
-    """Return a whole number, from a number or its digits."""
+    """Return a whole number, from a number or its digits; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -69,7 +69,7 @@ def whole(value: Any) -> int | None:
 
 
 def degrees(value: Any, limit: float) -> float | None:
-    """Return a latitude or longitude within ±limit."""
+    """Return a latitude or longitude within ±limit, in degrees; None for anything else."""
     try:
         found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
     except ValueError:
@@ -78,7 +78,7 @@ def degrees(value: Any, limit: float) -> float | None:
 
 
 def boolean(value: Any) -> bool | None:
-    """Return a true/false value in any of its spellings."""
+    """Return a true/false value in any of its spellings; None for anything else."""
     if isinstance(value, bool):
         return value
     word = text(value).strip().casefold()

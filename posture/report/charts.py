@@ -87,7 +87,7 @@ def _split(label: str) -> tuple[str, ...]:
 def domains(
     name: str, title: str, counts: Mapping[str, int], total: int, distinct: int, personal: frozenset[str]
 ) -> Drawing | None:
-    """Draw the largest home domains as lying bars; consumer domains hatched and named so."""
+    """Draw the largest home domains as lying bars; consumer domains hatched and named so; None without any."""
     if not counts or not total:
         return None
     shown = [(d, n) for d, n in counts.items() if d != "further domains"][:8]

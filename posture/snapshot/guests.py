@@ -108,7 +108,12 @@ class Guest:
 
 
 def last_seen(row: Mapping[str, Any] | None) -> datetime | None:
-    """Return the newest sign-in of a row that carries `signInActivity`."""
+    """Return the newest sign-in of a row that carries `signInActivity`, in UTC.
+
+    None means that Graph holds no such record, which is not "never".
+
+    Source: https://learn.microsoft.com/graph/api/resources/signinactivity
+    """
     activity = row.get("signInActivity") if row else None
     if not isinstance(activity, dict):
         return None
