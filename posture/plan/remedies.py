@@ -94,12 +94,11 @@ def setting(
     """Return the step that changes a single object, with the present values as the way back."""
     number = more.pop("number", 1)
     version = more.pop("version", "v1.0")
-    request = patch(ev, ev.url(path, version=version), body, ev.mapping(fact))
+    request = patch(ev.url(path, version=version), body, ev.mapping(fact))
     return step(finding.control, number, title, [request], **more)
 
 
 def patch(
-    ev: Evidence,
     url: str,
     body: Mapping[str, Any],
     present: Mapping[str, Any],
@@ -142,7 +141,7 @@ def by_hand(control: Control, number: int, title: str, where: str, **more: Any) 
 
 def block_guest(ev: Evidence, row: Mapping[str, Any], present: Mapping[str, Any]) -> Request:
     """Switch a guest off; back to what they are in the evidence to undo it."""
-    return patch(ev, ev.url("/users/{}", str(row["id"])), {"accountEnabled": False}, present, about=about(row))
+    return patch(ev.url("/users/{}", str(row["id"])), {"accountEnabled": False}, present, about=about(row))
 
 
 def delete_guest(ev: Evidence, row: Mapping[str, Any]) -> Request:

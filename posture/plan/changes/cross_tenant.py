@@ -129,7 +129,7 @@ def _naming(ev: Evidence) -> Iterator[Request]:
             partner = known[tenant]
             if "b2bCollaborationInbound" in partner and partner["b2bCollaborationInbound"] is None:
                 url = ev.url(_PARTNER, str(partner["tenantId"]))
-                yield patch(ev, url, {"b2bCollaborationInbound": access_setting("allowed")}, partner, about=words)
+                yield patch(url, {"b2bCollaborationInbound": access_setting("allowed")}, partner, about=words)
             continue
         yield Request(
             "POST",
@@ -210,7 +210,7 @@ def _trusting(ev: Evidence) -> Iterator[Request]:
     for tenant, partner in sorted(partners(ev).items()):
         if partner.get("inboundTrust", "") is None and active[tenant] and (not approved or tenant in approved):
             url = ev.url(_PARTNER, str(partner["tenantId"]))
-            yield patch(ev, url, body, partner, about=f"{names.get(tenant, tenant)}: {active[tenant]} active guests")
+            yield patch(url, body, partner, about=f"{names.get(tenant, tenant)}: {active[tenant]} active guests")
 
 
 @remedy("GUEST-XTA-004", risk=Risk.MEDIUM)
@@ -251,7 +251,7 @@ def tidy_partners(ev: Evidence, finding: Finding) -> Iterator[Step]:
         for words, partner in concerned():
             trust = partner.get("inboundTrust")
             if isinstance(trust, Mapping) and any(trust.values()):
-                yield patch(ev, ev.url(_PARTNER, str(partner["tenantId"])), body, partner, about=words)
+                yield patch(ev.url(_PARTNER, str(partner["tenantId"])), body, partner, about=words)
 
     def drop() -> Iterator[Request]:
         for words, partner in concerned():
@@ -322,7 +322,7 @@ def stop_automation(ev: Evidence, finding: Finding) -> Iterator[Step]:
             consent = partner.get("automaticUserConsentSettings")
             if isinstance(consent, Mapping) and consent.get("inboundAllowed") is True:
                 body = {"automaticUserConsentSettings": {"inboundAllowed": False}}
-                yield patch(ev, ev.url(_PARTNER, str(partner["tenantId"])), body, partner, about=about(row))
+                yield patch(ev.url(_PARTNER, str(partner["tenantId"])), body, partner, about=about(row))
 
     def synchronization() -> Iterator[Request]:
         for row in ev.affected(code):
@@ -332,7 +332,7 @@ def stop_automation(ev: Evidence, finding: Finding) -> Iterator[Step]:
             if isinstance(sync, Mapping) and isinstance(inbound, Mapping) and inbound.get("isSyncAllowed") is True:
                 url = ev.url(f"{_PARTNER}/identitySynchronization", str(partner["tenantId"]))
                 body = {"userSyncInbound": {"isSyncAllowed": False}}
-                yield patch(ev, url, body, sync, about=about(row))
+                yield patch(url, body, sync, about=about(row))
 
     asked = "Leave out tenants of your own group."
     yield people(

@@ -215,7 +215,7 @@ def _domain_list(ev: Evidence, domains: list[str]) -> Request:
         }
         if isinstance(row.get("description"), str):
             body["description"] = row["description"]
-        return patch(ev, ev.url(f"{path}/{{}}", row["id"], version="beta"), body, row)
+        return patch(ev.url(f"{path}/{{}}", row["id"], version="beta"), body, row)
     body = {
         "displayName": "B2BManagementPolicy",
         "description": "Domains that may be invited",
@@ -276,7 +276,7 @@ def fall_back_to_a_code(ev: Evidence, finding: Finding) -> Iterator[Step]:
 
     def passcode(value: str) -> Request:
         body = {"@odata.type": kind, "allowExternalIdToUseEmailOtp": value}
-        return patch(ev, ev.url(email), body, {"@odata.type": kind, "allowExternalIdToUseEmailOtp": otp})
+        return patch(ev.url(email), body, {"@odata.type": kind, "allowExternalIdToUseEmailOtp": otp})
 
     if ev.profile is Profile.CIS_M365_V7:
         yield step(
@@ -314,7 +314,7 @@ def fall_back_to_a_code(ev: Evidence, finding: Finding) -> Iterator[Step]:
                 "fallbackIdentityProvider": "emailOneTimePasscode",
             }
         }
-        request = patch(ev, ev.url("/policies/crossTenantAccessPolicy/default"), body, present)
+        request = patch(ev.url("/policies/crossTenantAccessPolicy/default"), body, present)
         social = social_providers(ev)
         yield step(
             control,

@@ -342,7 +342,7 @@ def correct_user_types(ev: Evidence, finding: Finding) -> Iterator[Step]:
         for row in ev.affected(control.code):
             if "member" in str(row.get("why", "")):
                 url = ev.url("/users/{}", str(row["id"]))
-                yield patch(ev, url, {"userType": "Guest"}, {"userType": "Member"}, about=about(row))
+                yield patch(url, {"userType": "Guest"}, {"userType": "Member"}, about=about(row))
 
     inside = sum("member" not in str(row.get("why", "")) for row in ev.affected(control.code))
     yield people(

@@ -44,7 +44,11 @@ Source: https://learn.microsoft.com/entra/identity/enterprise-apps/configure-adm
 @remedy("GUEST-PER-001", risk=Risk.MEDIUM)
 def restrict_guests(ev: Evidence, finding: Finding) -> Iterator[Step]:
     """Give guests the restricted level."""
-    yield setting(
+    yield _restricting(ev, finding)
+
+
+def _restricting(ev: Evidence, finding: Finding, same_as: str = "") -> Step:
+    return setting(
         ev,
         finding,
         "authorization_policy",
@@ -52,23 +56,14 @@ def restrict_guests(ev: Evidence, finding: Finding) -> Iterator[Step]:
         _RESTRICTED,
         title="Let guests read their own objects only",
         leaves="pass",
+        same_as=same_as,
     )
 
 
 @remedy("GUEST-PER-002", risk=Risk.MEDIUM)
 def restrict_guests_too(ev: Evidence, finding: Finding) -> Iterator[Step]:
     """The same request as GUEST-PER-001's; given again only where that one has no step."""
-    shared = "GUEST-PER-001.1" if ev.is_open("GUEST-PER-001") else ""
-    yield setting(
-        ev,
-        finding,
-        "authorization_policy",
-        _POLICY,
-        _RESTRICTED,
-        title="Let guests read their own objects only",
-        leaves="pass",
-        same_as=shared,
-    )
+    yield _restricting(ev, finding, same_as="GUEST-PER-001.1" if ev.is_open("GUEST-PER-001") else "")
 
 
 @remedy("GUEST-PER-003", risk=Risk.LOW)
@@ -162,7 +157,7 @@ def _is_open(principal: Mapping[str, Any]) -> bool:
 def _lock(ev: Evidence, principal: Mapping[str, Any]) -> Request:
     name = CLIENT_APPS[str(principal["appId"]).casefold()]
     url = ev.url("/servicePrincipals/{}", str(principal["id"]))
-    return patch(ev, url, {"appRoleAssignmentRequired": True}, principal, about=name)
+    return patch(url, {"appRoleAssignmentRequired": True}, principal, about=name)
 
 
 def _make(ev: Evidence, app: str) -> Request:
@@ -256,7 +251,7 @@ def _workflow(ev: Evidence, finding: Finding, present: Mapping[str, Any]) -> Ste
         finding.control,
         1,
         "Let people ask an administrator for consent",
-        [patch(ev, url, body, present, method="PUT", about=words)],
+        [patch(url, body, present, method="PUT", about=words)],
         part=1,
         choice="The reviewers proposed hold an administrator role for applications; take out emergency accounts, and "
         "whoever should not be asked.",

@@ -319,7 +319,7 @@ def narrow_rules(ev: Evidence, finding: Finding) -> Iterator[Step]:
             rule = row.get("membershipRule")
             if isinstance(rule, str) and rule.strip():
                 body = {"membershipRule": f'({rule}) and (user.userType -eq "Member")'}
-                yield patch(ev, ev.url("/groups/{}", str(row["id"])), body, row, about=about(row))
+                yield patch(ev.url("/groups/{}", str(row["id"])), body, row, about=about(row))
 
     joined = any(_joins(row) for row in ev.affected("GUEST-PRV-005"))
     yield people(

@@ -69,7 +69,7 @@ def settle_group_guests(ev: Evidence, finding: Finding) -> Iterator[Step]:
     else:
         now = {v["name"]: v["value"] for v in held.get("values") or () if isinstance(v, Mapping)}
         body = {"values": _values({**now, **wanted})}
-        request = patch(ev, ev.url("/groupSettings/{}", held["id"]), body, held)
+        request = patch(ev.url("/groupSettings/{}", held["id"]), body, held)
     yield step(finding.control, 1, title, [request], **more)
 
 
@@ -136,7 +136,7 @@ def limit_team_guests(ev: Evidence, finding: Finding) -> Iterator[Step]:
         body = {"guestSettings": {"allowCreateUpdateChannels": False, "allowDeleteChannels": False}}
         for row in ev.affected("GUEST-WRK-006"):
             present = settings.get(str(row.get("id", "")).casefold(), {})
-            yield patch(ev, ev.url("/teams/{}", str(row["id"])), body, present, about=about(row))
+            yield patch(ev.url("/teams/{}", str(row["id"])), body, present, about=about(row))
 
     yield people(
         finding.control,
