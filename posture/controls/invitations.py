@@ -380,7 +380,10 @@ def _has_connector(flow: Mapping[str, Any]) -> bool | None:
         return False
     if not isinstance(configuration, Mapping) or not any(s in configuration for s in steps):
         return None
-    return any(isinstance(configuration.get(s), Mapping) for s in steps)
+    called = [configuration.get(s) for s in steps]
+    if any(isinstance(c, Mapping) and c for c in called):
+        return True
+    return None if {} in called else False  # an object that says nothing names no connector, and does not deny one
 
 
 @control(

@@ -327,6 +327,8 @@ def _guest_block(users: Mapping[str, Any], key: str, read: _Reading) -> tuple[fr
     if not isinstance(value, dict) or not isinstance(value.get("guestOrExternalUserTypes"), str):
         read.unclear.append(f"{key} does not name its types")
         return frozenset(), True
+    if not value["guestOrExternalUserTypes"].strip():
+        read.unclear.append(f"{key} does not name its types")
     words = {w.strip().casefold() for w in value["guestOrExternalUserTypes"].split(",")} - {"", "none"}
     known = {t.casefold(): t for t in GUEST_TYPES}
     if words - known.keys():

@@ -214,6 +214,7 @@ ON, OFF = f.authentication_flows_policy(enabled=True), f.authentication_flows_po
         (ON, [flow(apiConnectorConfiguration=None)], FAIL, FAIL),
         (ON, [flow()], NOT_ASSESSED, FAIL),
         (ON, [flow(apiConnectorConfiguration={})], NOT_ASSESSED, FAIL),
+        (ON, [flow(apiConnectorConfiguration={"postFederationSignup": {}})], NOT_ASSESSED, FAIL),
         (ON, [flow(apiConnectorConfiguration="x")], NOT_ASSESSED, FAIL),
         (ON, REFUSED, NOT_ASSESSED, FAIL),
         (ON, None, NOT_ASSESSED, FAIL),

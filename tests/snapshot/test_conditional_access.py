@@ -234,6 +234,8 @@ UNCLEAR = [
         "tenants not told",
         users(includeGuestsOrExternalUsers={"guestOrExternalUserTypes": FIVE, "externalTenants": None}),
     ),
+    ("kinds left empty", users(includeGuestsOrExternalUsers={"guestOrExternalUserTypes": " "})),
+    ("excluded kinds left empty", users(excludeGuestsOrExternalUsers={"guestOrExternalUserTypes": ""})),
     ("excluded tenants not told", users(excludeGuestsOrExternalUsers={"guestOrExternalUserTypes": FIVE})),
     ("unknown kind left out", users(excludeGuestsOrExternalUsers=f.guest_block("newKind"))),
     ("unknown grant", f.guest_policy(grant={"builtInControls": ["mfa", "unknownFutureValue"]})),
