@@ -69,6 +69,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         bdi=markup.bdi,
+        address=markup.address,
         domain=markup.domain,
         prose=lambda words: markup.prose(sentence(words)),
         lines=markup.lines,

@@ -68,6 +68,11 @@ def breakable(words: str) -> Markup:
     return Markup("<wbr>").join(map(_content, pieces))
 
 
+def address(words: str, limit: int = 0) -> Markup:
+    """Return a person's address, isolated, broken at its signs where it must be broken."""
+    return Markup("<bdi>%s</bdi>") % breakable(text.marked(words, limit))
+
+
 def lines(words: str) -> Markup:
     """Return text of several lines for a place that keeps them."""
     return Markup("\n").join(_content(text.shown(line)) for line in words.split("\n"))

@@ -97,6 +97,10 @@ def test_a_tenants_words_never_become_an_address_or_a_name(nasty):
             assert not re.search(r"__pwn|<|\{\{", attrs.get(name) or ""), (tag, attrs)
 
 
+def test_an_address_is_broken_at_its_signs(page):
+    assert "<bdi>person24@<wbr>gmail.com</bdi>" in page
+
+
 def test_what_cannot_be_seen_is_shown_once(nasty):
     assert "\\u{1b}" in nasty
     assert not any("\\u{" in v for v in builder.hostile_values())

@@ -210,9 +210,10 @@
       if (className) td.className = className;
       return td;
     };
-    const tenant = (words, className) => {
-      const holder = make('span', undefined, className);
-      holder.append(make('bdi', words));
+    const address = (words) => {
+      const holder = make('span', undefined, 'm block');
+      const whole = holder.appendChild(make('bdi'));
+      for (const part of words.match(/[^@._-]*[@._-]?/g)) whole.append(part, make('wbr'));
       return holder;
     };
     const draw = (i) => {
@@ -220,7 +221,7 @@
       const head = make('th');
       head.scope = 'row';
       if (idOf(i)) head.title = idOf(i);
-      head.append(make('bdi', data.n[i]), tenant(data.m[i], 'm block'));
+      head.append(make('bdi', data.n[i]), address(data.m[i]));
       row.append(head);
       const state = cell(row);
       if (pending(i)) {
