@@ -45,11 +45,6 @@ until = 2026-05-01
 """
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def audit(*more: str) -> tuple[Path, str]:
     said = posture("audit", "--sample", "dayone", "--quiet", "--fail-on", "never", *more)
     return Path(said.out.splitlines()[-1]), said.out

@@ -19,13 +19,6 @@ permissions = {permissions}
 """
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("POSTURE_OUT", "POSTURE_SAMPLE", "POSTURE_AUTH", "POSTURE_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def _tenant(tmp_path: Path, permissions: str = '"all"', more: str = "", raw: str | None = None) -> str:
     folder = tmp_path / "made"
     folder.mkdir()

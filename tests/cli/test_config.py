@@ -31,13 +31,6 @@ until = 2026-12-31
 """
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("POSTURE_PROFILE", "POSTURE_OUT", "POSTURE_SAMPLE"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def _load(tmp_path, text):
     (tmp_path / "posture.toml").write_text(text)
     return c.load()

@@ -1,7 +1,6 @@
 """`posture doctor`: what it says before an audit is what the audit then finds."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,6 @@ from tests.samples.reading import read
 
 SAMPLES = ("contoso", "dayone", "hardened", "halfblind")
 OPTIONAL = {n for n, g in gatherers().items() if g.optional}
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith("POSTURE_") or n.endswith("_PROXY")]:
-        monkeypatch.delenv(name)
 
 
 def _doctor(*arguments: str) -> dict[str, Any]:

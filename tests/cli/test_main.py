@@ -24,14 +24,6 @@ COMMANDS = (
 ID = "00000000-0000-4000-8000-000000000001"
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith("POSTURE_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "80")
-
-
 @pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
 def test_help_fits_80_columns(command):
     said = posture(*command, "--help")

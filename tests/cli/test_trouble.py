@@ -1,7 +1,6 @@
 """Whole audits on a bad day: exit code 3, the reason in the report, retries told under --verbose, no traceback."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,7 @@ from tests.collect.matrix import must_have
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith("POSTURE_")]:
-        monkeypatch.delenv(name)
-
+def _waits_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     async def at_once(seconds: float) -> None:
         pass
 
