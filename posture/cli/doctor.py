@@ -144,7 +144,6 @@ def _found(where: "Target", session: "Session", checks: "list[Check]", named: fr
                 "tops_up": c.tops_up,
                 "seconds": round(c.seconds, 1),
                 "cost": c.gatherer.cost,
-                "declinable": c.gatherer.declinable,
             }
             for c in checks
         ],

@@ -104,7 +104,6 @@ async def multi_tenant_organization(graph: Source) -> dict[str, Any]:
     permission="CrossTenantInformation.ReadBasic.All",
     page="https://learn.microsoft.com/graph/api/tenantrelationship-findtenantinformationbytenantid",
     after=("cross_tenant_partners",),
-    declinable=True,
     asks_per="cross_tenant_partners",
     cost="one request per 20 partners",
 )

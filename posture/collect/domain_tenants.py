@@ -18,7 +18,6 @@ from posture.snapshot.types import Rows
     permission="CrossTenantInformation.ReadBasic.All",
     page="https://learn.microsoft.com/graph/api/tenantrelationship-findtenantinformationbydomainname",
     after=("guests",),
-    declinable=True,
     asks_per="guests",
     cost="one request per 20 mail domains among the guests",
 )

@@ -164,7 +164,6 @@ async def group_settings(graph: Source) -> Rows:
     roles=_ROLES,
     page="https://learn.microsoft.com/graph/api/group-list-settings",
     after=("groups",),
-    declinable=True,
     asks_per="groups",
     cost="one request per 20 Microsoft 365 groups",
 )
@@ -180,7 +179,6 @@ async def group_setting_overrides(graph: Source, groups: Rows) -> Rows:
     page="https://learn.microsoft.com/graph/api/team-get",
     licence="Microsoft Teams",
     after=("groups",),
-    declinable=True,
     asks_per="groups",
     cost="one request per 20 teams",
 )

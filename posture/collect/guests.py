@@ -38,7 +38,6 @@ async def guests(graph: Source) -> Rows:
     roles=("Reports Reader", "Security Reader", "Global Reader"),
     licence="Entra ID P1 or P2",
     page="https://learn.microsoft.com/graph/api/resources/signinactivity",
-    declinable=True,
     cost="one request per 500 guests, and Graph allows 10 of these a minute",
 )
 async def guest_sign_in_activity(graph: Source) -> Rows:
@@ -129,7 +128,6 @@ async def guest_owned_objects(graph: Source) -> Rows:
     permission="User.Read.All + Directory.Read.All",
     roles=_ROLES,
     page="https://learn.microsoft.com/graph/api/user-list-approleassignments",
-    declinable=True,
     cost="one request per 999 guests, and one per 20 guests that hold 20 or more",
 )
 async def guest_app_roles(graph: Source) -> Rows:

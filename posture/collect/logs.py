@@ -19,7 +19,6 @@ def _since(graph: Source) -> str:
     permission="AuditLog.Read.All",
     roles=_ROLES,
     page="https://learn.microsoft.com/graph/api/directoryaudit-list",
-    declinable=True,
     cost="one request per 500 records of the window; Graph allows 5 of these in 10 seconds",
 )
 async def directory_audits(graph: Source) -> Rows:
@@ -33,7 +32,6 @@ async def directory_audits(graph: Source) -> Rows:
     roles=(*_ROLES, "Global Reader"),
     licence=_P1,
     page="https://learn.microsoft.com/graph/api/signin-list",
-    declinable=True,
     cost="one request per 1,000 sign-ins of everybody in the window; Graph allows 5 of these in 10 seconds",
 )
 async def sign_ins(graph: Source) -> Rows:
@@ -48,7 +46,6 @@ async def sign_ins(graph: Source) -> Rows:
     licence=_P1,
     page="https://learn.microsoft.com/graph/api/signin-list?view=graph-rest-beta",
     optional=True,
-    declinable=True,
     cost="one request per 1,000 non-interactive sign-ins of everybody, often many times the interactive ones",
 )
 async def sign_ins_non_interactive(graph: Source) -> Rows:

@@ -21,7 +21,7 @@ class Gatherer:
     are passed as arguments. Those that `may_lack` names too are passed as the
     Gap they are where they could not be read, and the gatherer notes what that
     leaves out. `page` is the documentation. `optional` sources are read only
-    when asked for; `declinable` ones can be left out by name. `cost` tells in
+    when asked for; any can be left out by name. `cost` tells in
     words what a run pays where it is more than a page or two; `asks_per` names
     the fact whose rows it asks about, 20 a request, so that a bound is known.
     """
@@ -37,7 +37,6 @@ class Gatherer:
     after: tuple[str, ...] = ()
     may_lack: tuple[str, ...] = ()
     optional: bool = False
-    declinable: bool = False
     cost: str = ""
     asks_per: str = ""
 
