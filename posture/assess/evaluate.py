@@ -335,6 +335,9 @@ def _gap_of(snapshot: Snapshot, name: str) -> Gap | None:
     return snapshot.gaps.get(name) or Gap(name, GapReason.NOT_COLLECTED, "source not collected by this version")
 
 
+_ByProfile = tuple[tuple[Profile, Outcome], ...]
+
+
 def _judge(
     control: Control,
     snapshot: Snapshot,
@@ -358,14 +361,15 @@ def _judge(
         severity = _severity(control, verdict)
         seen = (*observed, *_more(control, verdict, snapshot, call))
         held = _affected(control, verdict, call, seen, acceptances, files)
-        authorities = _authorities(control, call)
+        authorities, profiles = _authorities(control, call), _by_profile(control, call)
     except UnknownValueError as unknown:
         finding = _unassessed(control, _why(control, unknown), observed)
         # Others may read a value that was read and is ambiguous; of what was not read nobody shall seem to say "fine".
         ambiguous = finding.gap is not None and finding.gap.reason is GapReason.UNKNOWN_VALUE and not unknown.because
         if not ambiguous:
             return finding
-        return replace(finding, authorities=_others(control, call), profiles=_by_profile(control, call))
+        authorities, profiles = _others(control, call)
+        return replace(finding, authorities=authorities, profiles=profiles)
     except (EvidenceError, OutputError):
         raise
     except Exception as bug:  # a bug in one control must not cost the others; the exit code does not forget
@@ -383,7 +387,7 @@ def _judge(
         affected=held,
         authorities=authorities,
         notes=verdict.notes,
-        profiles=_by_profile(control, call),
+        profiles=profiles,
     )
     return acceptances.apply(acceptances.attest(finding, settings.attestations))
 
@@ -508,32 +512,25 @@ def _authorities(control: Control, call: Mapping[str, Any]) -> tuple[AuthorityVe
     return tuple(found)
 
 
-def _others(control: Control, call: Mapping[str, Any]) -> tuple[AuthorityVerdict, ...]:
+def _others(control: Control, call: Mapping[str, Any]) -> tuple[tuple[AuthorityVerdict, ...], _ByProfile]:
     """Return how others judge what this control could not; without it where their reading breaks."""
     try:
-        return _authorities(control, call)
+        return _authorities(control, call), _by_profile(control, call)
     except (EvidenceError, OutputError):
         raise
     except Exception:  # the control's own refusal stands; another reading of odd values must not cost it
         log.exception("an authority of control %s failed", control.code)
-        return ()
+        return (), ()
 
 
-def _by_profile(control: Control, call: Mapping[str, Any]) -> tuple[tuple[Profile, Outcome], ...]:
+def _by_profile(control: Control, call: Mapping[str, Any]) -> _ByProfile:
     """Return the outcome under every profile from the same counts, where the control reads the profile at all."""
-    if "profile" not in call:
-        return ()
     found = []
-    for profile in Profile:
+    for profile in Profile if "profile" in call else ():
         try:
             outcome = control.function(**{**call, "profile": profile}).outcome
         except UnknownValueError:
             outcome = Outcome.NOT_ASSESSED
-        except (EvidenceError, OutputError):
-            raise
-        except Exception:  # the run's own profile was judged; another reading must not cost it
-            log.exception("control %s failed under profile %s", control.code, profile)
-            outcome = Outcome.ERROR
         found.append((profile, outcome))
     return tuple(found)
 

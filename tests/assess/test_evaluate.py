@@ -55,12 +55,23 @@ def made_of(function: Any, **changes: Any) -> Control:
 
 def test_it_gets_the_facts_it_names_and_nothing_else() -> None:
     def wants(authorization_policy: Mapping[str, Any], thresholds: Thresholds, profile: Profile) -> Verdict:
-        assert (authorization_policy, profile, thresholds.stale_days) == (POLICY, Profile.MS_ZTA, 7)
+        given.append((authorization_policy, thresholds.stale_days, profile))
         return passed("seen")
+
+    given: list[tuple[Any, int, Profile]] = []
 
     chosen = Settings(profile=Profile.MS_ZTA, thresholds=Thresholds(stale_days=7))
     found = judged(wants, authorization_policy=POLICY, security_defaults={}, settings=chosen)
     assert (found.outcome, found.summary, found.severity) == (Outcome.PASS, "seen", Severity.INFO)
+    assert given == [(POLICY, 7, Profile.MS_ZTA), *((POLICY, 7, profile) for profile in Profile)]
+
+
+def test_a_mistake_under_any_profile_is_one_of_the_control() -> None:
+    def breaks(authorization_policy: Mapping[str, Any], profile: Profile) -> Verdict:
+        return passed("seen") if profile is Profile.POSTURE else passed(str(1 // 0))
+
+    found = judged(breaks, authorization_policy=POLICY)
+    assert (found.outcome, found.profiles) == (Outcome.ERROR, ())
 
 
 def test_a_gap_keeps_it_from_running() -> None:

@@ -227,7 +227,7 @@ def test_a_permission_to_write_is_warned_about(monkeypatch: pytest.MonkeyPatch) 
         on_event = None
 
     account = {"kind": "application", "permissions": ["User.Read.All", "User.ReadWrite.All", "Sites.FullControl.All"]}
-    session = Session(Silent(), lambda: None, {"account": account}, "global")  # type: ignore[arg-type]
+    session = Session(Silent(), lambda: None, {"account": account}, "global")  # type: ignore[arg-type]  # asks nothing
 
     class Where:
         label, kind = "made", "sample"
